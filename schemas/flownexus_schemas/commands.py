@@ -1,0 +1,162 @@
+"""Requests to devices: what a caller asks of a gateway on `lwm2m.gateway.<gateway id>.request`. Imperative, frozen.
+
+LwM2M Core 1.1.1, 6.3 (device management) and 6.4 (information reporting).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from flownexus_schemas.cloudevent import Frozen
+from flownexus_schemas.lwm2m.datatype import DataType
+
+JsonValue = bool | int | float | str
+PathText = Annotated[str, Field(pattern=r"^/?\d{1,5}(/\d{1,5}){0,3}$", examples=["3303/0/5700"])]
+Paths = Annotated[tuple[PathText, ...], Field(min_length=1)]
+
+
+class PathValue(Frozen):
+    """A value for a path. Its type is that of the object model; `type` is needed only where there is no model."""
+
+    path: PathText
+    value: JsonValue
+    type: DataType | None = None
+
+
+class Command(Frozen):
+    """What every request carries. `timeout_s`: seconds to wait for the device's answer."""
+
+    endpoint: str
+    format: int | None = Field(default=None, description="Content-Format to use; chosen by the gateway if null.")
+    timeout_s: float = Field(default=93.0, gt=0, le=600)
+
+
+class ReadResource(Command):
+    """Read an object, object instance, resource or resource instance."""
+
+    operation: Literal["read"] = "read"
+    path: PathText
+
+
+class DiscoverResources(Command):
+    """List what is below a path and its attributes."""
+
+    operation: Literal["discover"] = "discover"
+    path: PathText
+
+
+class WriteResource(Command):
+    """Write values at or below a path; `replace` removes what is not named, otherwise it stays."""
+
+    operation: Literal["write"] = "write"
+    path: PathText
+    values: tuple[PathValue, ...] = Field(min_length=1)
+    replace: bool = False
+
+
+class WriteAttributes(Command):
+    """Set or, with null, remove the notification attributes of a path. LwM2M Core 1.1.1, 5.1.2."""
+
+    operation: Literal["write-attributes"] = "write-attributes"
+    path: PathText
+    attributes: dict[Literal["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax"], float | None]
+
+
+class ExecuteResource(Command):
+    """Execute a resource. `arguments` as in LwM2M Core 1.1.1, 6.3.5: `0='a',1`."""
+
+    operation: Literal["execute"] = "execute"
+    path: PathText
+    arguments: str | None = None
+
+
+class CreateObjectInstance(Command):
+    """Create an object instance; the device chooses its id where the path names only the object."""
+
+    operation: Literal["create"] = "create"
+    path: PathText
+    values: tuple[PathValue, ...] = ()
+
+
+class DeleteObjectInstance(Command):
+    """Delete an object instance or a resource instance."""
+
+    operation: Literal["delete"] = "delete"
+    path: PathText
+
+
+class ObserveResource(Command):
+    """Ask to be notified of what is at or below a path."""
+
+    operation: Literal["observe"] = "observe"
+    path: PathText
+
+
+class CancelObservation(Command):
+    """End the observation of these paths: actively (observe=1), or passively by a Reset to the next notification."""
+
+    operation: Literal["cancel-observation"] = "cancel-observation"
+    paths: Paths
+    passive: bool = False
+
+
+class ReadComposite(Command):
+    """Read several paths in one request."""
+
+    operation: Literal["read-composite"] = "read-composite"
+    paths: Paths
+
+
+class WriteComposite(Command):
+    """Write several resources in one request."""
+
+    operation: Literal["write-composite"] = "write-composite"
+    values: tuple[PathValue, ...] = Field(min_length=1)
+
+
+class ObserveComposite(Command):
+    """Ask to be notified of several paths in one observation."""
+
+    operation: Literal["observe-composite"] = "observe-composite"
+    paths: Paths
+    event_type: str | None = None
+
+
+AnyCommand = Annotated[
+    ReadResource
+    | DiscoverResources
+    | WriteResource
+    | WriteAttributes
+    | ExecuteResource
+    | CreateObjectInstance
+    | DeleteObjectInstance
+    | ObserveResource
+    | CancelObservation
+    | ReadComposite
+    | WriteComposite
+    | ObserveComposite,
+    Field(discriminator="operation"),
+]
+
+command_adapter: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
+
+
+class AnsweredValue(Frozen):
+    """A value in the device's answer; types as in `events.ReportedRecord`."""
+
+    path: str
+    type: DataType
+    value: JsonValue
+    time: AwareDatetime
+
+
+class CommandAnswer(Frozen):
+    """The device's answer: its CoAP code and diagnostic payload as they are, and the values it sent."""
+
+    code: str = Field(examples=["2.05"])
+    values: tuple[AnsweredValue, ...] = ()
+    diagnostic: str | None = None
+    location: str | None = Field(default=None, description="Path of a created object instance.")
+    links: str | None = Field(default=None, description="CoRE links answered to a Discover.")

@@ -1,0 +1,207 @@
+"""What happened to devices, as messages of LWM2M_EVENTS. Past tense, frozen, versioned in `type`.
+
+A change adds optional fields; anything else is a new version of the type.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+
+from flownexus_schemas import subjects
+from flownexus_schemas.cloudevent import CloudEvent, Frozen
+from flownexus_schemas.errors import InvalidMessage
+from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.subjects import EventKind
+
+
+class Address(Frozen):
+    """Where datagrams of the device come from."""
+
+    host: str = Field(examples=["192.0.2.1"])
+    port: int = Field(ge=0, le=65535)
+
+
+class Registration(Frozen):
+    """A registration as the device stated it. LwM2M Core 1.1.1, 6.2.1."""
+
+    registration_id: str = Field(description="Last segment of the Location-Path, at most 12 characters.")
+    lifetime_s: int = Field(gt=0, description="Seconds until it expires unless updated.")
+    lwm2m_version: str = Field(examples=["1.1"])
+    binding: str = Field(examples=["U"])
+    queue_mode: bool
+    awake_window_s: float = Field(gt=0, description="Seconds for which a queue-mode device listens after it sent.")
+    address: Address
+    identity: str | None = Field(
+        default=None, description="The identity that DTLS authenticated; null over plain CoAP."
+    )
+    gateway: str = Field(description="Id of the gateway that holds the registration.")
+    object_links: tuple[str, ...] = Field(description="Objects and object instances, e.g. `1/0`, `3303/0`, `5`.")
+    object_versions: dict[str, str] = Field(default_factory=dict, description="Object id to version, where stated.")
+    content_formats: tuple[int, ...] = Field(default=(), description="`ct` of the root link; empty where not stated.")
+    root_path: str = Field(default="/", description="Alternate path of the LwM2M objects.")
+    links: str = Field(default="", description="The CoRE links as received.")
+    warnings: tuple[str, ...] = Field(default=(), description="What was wrong but could be taken.")
+
+
+class DeregistrationReason(StrEnum):
+    """Why a registration ended."""
+
+    REQUEST = "request"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
+class Deregistration(Frozen):
+    """The end of a registration."""
+
+    registration_id: str
+    reason: DeregistrationReason
+
+
+class Trigger(StrEnum):
+    """What made the device send values."""
+
+    NOTIFY = "notify"
+    SEND = "send"
+    READ = "read"
+
+
+class ReportedRecord(Frozen):
+    """One value. `value` by `type`: string, corelnk, objlnk (`3303:0`): text; integer, unsigned: integer;
+    float: number; boolean; opaque: base64 text; time: Unix seconds.
+    """
+
+    path: str = Field(examples=["3303/0/5700"])
+    type: DataType
+    value: bool | int | float | str
+    time: AwareDatetime = Field(description="The device's own time of the value, or that of receipt.")
+    anchored: bool = Field(default=False, description="Whether `time` is that of receipt, as the device gave none.")
+
+
+class ObservationRef(Frozen):
+    """The observation that a notification belongs to."""
+
+    token: str = Field(description="CoAP token, hexadecimal.")
+    paths: tuple[str, ...]
+
+
+class Report(Frozen):
+    """Values that a device sent, decoded, with the payload they came in.
+
+    `records` is empty and `undecoded` says why where the payload could not be decoded: it is kept all the same.
+    """
+
+    registration_id: str
+    trigger: Trigger
+    composite: bool = Field(description="Whether the values belong together: stored as one event.")
+    event_type: str | None = Field(default=None, description="Name of the event a composite report is stored as.")
+    observation: ObservationRef | None = None
+    records: tuple[ReportedRecord, ...]
+    content_format: int | None
+    payload: str = Field(description="Base64 of the payload as received.")
+    undecoded: str | None = None
+    received_at: AwareDatetime
+
+
+class ObservationState(StrEnum):
+    """What became of a request to observe."""
+
+    ESTABLISHED = "established"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+class ObservationChange(Frozen):
+    """An observation was established, refused or cancelled."""
+
+    registration_id: str
+    state: ObservationState
+    observation: ObservationRef
+    composite: bool
+    code: str | None = Field(default=None, description="The device's CoAP code, e.g. `4.04`; null for no answer.")
+    diagnostic: str | None = Field(default=None, description="The device's diagnostic payload, or our reason.")
+
+
+class LogLine(Frozen):
+    """A line of the device's own log."""
+
+    level: str
+    text: str
+    time: AwareDatetime
+
+
+class EndpointRegistered(CloudEvent):
+    """A device registered."""
+
+    type: Literal["io.flownexus.lwm2m.registered.v1"] = "io.flownexus.lwm2m.registered.v1"
+    data: Registration
+
+
+class EndpointUpdated(CloudEvent):
+    """A device updated its registration. `data` is the whole registration after the update."""
+
+    type: Literal["io.flownexus.lwm2m.updated.v1"] = "io.flownexus.lwm2m.updated.v1"
+    data: Registration
+
+
+class EndpointDeregistered(CloudEvent):
+    """A registration ended."""
+
+    type: Literal["io.flownexus.lwm2m.deregistered.v1"] = "io.flownexus.lwm2m.deregistered.v1"
+    data: Deregistration
+
+
+class ValuesReported(CloudEvent):
+    """A device sent values."""
+
+    type: Literal["io.flownexus.lwm2m.reported.v1"] = "io.flownexus.lwm2m.reported.v1"
+    data: Report
+
+
+class ObservationChanged(CloudEvent):
+    """An observation changed."""
+
+    type: Literal["io.flownexus.lwm2m.observation.v1"] = "io.flownexus.lwm2m.observation.v1"
+    data: ObservationChange
+
+
+class LogReported(CloudEvent):
+    """A device logged."""
+
+    type: Literal["io.flownexus.lwm2m.log.v1"] = "io.flownexus.lwm2m.log.v1"
+    data: LogLine
+
+
+Event = Annotated[
+    EndpointRegistered | EndpointUpdated | EndpointDeregistered | ValuesReported | ObservationChanged | LogReported,
+    Field(discriminator="type"),
+]
+
+KINDS: dict[type[CloudEvent], EventKind] = {
+    EndpointRegistered: EventKind.REGISTERED,
+    EndpointUpdated: EventKind.UPDATED,
+    EndpointDeregistered: EventKind.DEREGISTERED,
+    ValuesReported: EventKind.REPORTED,
+    ObservationChanged: EventKind.OBSERVATION,
+    LogReported: EventKind.LOG,
+}
+
+_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse_event(payload: bytes) -> Event:
+    """Read one message of LWM2M_EVENTS. Raises InvalidMessage with the reason."""
+    try:
+        return _adapter.validate_json(payload)
+    except ValidationError as error:
+        first: dict[str, Any] = dict(error.errors(include_url=False, include_input=False)[0])
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidMessage(f"not an event: {where}: {first['msg']}") from error
+
+
+def subject_of(event: CloudEvent) -> str:
+    """The NATS subject on which an event is published."""
+    return subjects.event(event.subject, KINDS[type(event)])

@@ -1,0 +1,65 @@
+"""The streams and buckets as they are set up, and the set-up itself. Run by `flownexus migrate`."""
+
+from __future__ import annotations
+
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
+
+from flownexus_schemas import subjects
+from flownexus_schemas.profiles import DEFAULT_KEY, DEFAULT_PROFILE
+from flownexus_schemas.subjects import Bucket, Stream
+
+DUPLICATE_WINDOW_S = 120
+"""Seconds in which a repeated `Nats-Msg-Id` is stored once. CoAP's MAX_TRANSMIT_SPAN is 45 s (RFC 7252, 4.8.2)."""
+
+
+def _stream(
+    name: Stream, bound: list[str], replicas: int, discard: DiscardPolicy, duplicate_window_s: float
+) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        subjects=bound,
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        num_replicas=replicas,
+        discard=discard,
+        duplicate_window=duplicate_window_s,
+        allow_direct=True,
+    )
+
+
+def stream_configs(replicas: int = 1) -> list[StreamConfig]:
+    """Events and operations are the source of truth: nothing in them ages out unless an operator says so."""
+    kept, window = DiscardPolicy.NEW, DUPLICATE_WINDOW_S
+    return [
+        _stream(Stream.EVENTS, [subjects.ALL_EVENTS], replicas, kept, window),
+        _stream(Stream.OPERATIONS, [subjects.ALL_OPERATIONS, subjects.ALL_FIRMWARE], replicas, kept, window),
+        _stream(Stream.DEAD_LETTERS, [subjects.ALL_DEAD_LETTERS], replicas, DiscardPolicy.OLD, window),
+    ]
+
+
+def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
+    """One value of history each: a bucket says what is, the streams say what was."""
+    return [KeyValueConfig(bucket=bucket, history=1, storage=StorageType.FILE, replicas=replicas) for bucket in Bucket]
+
+
+async def provision(js: JetStreamContext, replicas: int = 1) -> None:
+    """Create or update streams and buckets, and store the default observation profile where none is. Idempotent."""
+    for stream in stream_configs(replicas):
+        try:
+            await js.stream_info(str(stream.name))
+        except NotFoundError:
+            await js.add_stream(stream)
+        else:
+            await js.update_stream(stream)
+    for bucket in bucket_configs(replicas):
+        try:
+            await js.key_value(bucket.bucket)
+        except BucketNotFoundError:
+            await js.create_key_value(bucket)
+    profiles = await js.key_value(Bucket.OBSERVATION_PROFILES)
+    try:
+        await profiles.get(DEFAULT_KEY)
+    except KeyNotFoundError:
+        await profiles.create(DEFAULT_KEY, DEFAULT_PROFILE.model_dump_json().encode())

@@ -1,0 +1,134 @@
+"""Every NATS name of the project: subjects, streams, consumers, buckets. Nothing else spells one.
+
+An endpoint name is one token of a subject. Characters outside `A-Za-z0-9:_-` are percent-encoded as UTF-8 bytes, so
+`urn:imei:123456789012345` stays readable and no name can break out of its subject. Keys of a KV bucket allow neither
+`:` nor `%` (NATS ADR-8), so there the same bytes are written `=3A`.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from enum import StrEnum
+from functools import lru_cache
+
+from flownexus_schemas.errors import InvalidName
+
+MAX_ENDPOINT_BYTES = 255
+"""UTF-8 bytes of an endpoint name that we take."""
+
+_SUBJECT_SAFE = frozenset((string.ascii_letters + string.digits + ":_-").encode())
+_KEY_SAFE = frozenset((string.ascii_letters + string.digits + "_-").encode())
+_SUBJECT_ESCAPE = re.compile(r"%([0-9A-F]{2})")
+_KEY_ESCAPE = re.compile(r"=([0-9A-F]{2})")
+
+
+class Stream(StrEnum):
+    """JetStream streams."""
+
+    EVENTS = "LWM2M_EVENTS"
+    OPERATIONS = "LWM2M_OPERATIONS"
+    DEAD_LETTERS = "LWM2M_DEAD_LETTERS"
+
+
+class Bucket(StrEnum):
+    """KV buckets."""
+
+    REGISTRATIONS = "lwm2m_registrations"
+    OBSERVATION_PROFILES = "lwm2m_observation_profiles"
+    OBJECT_MODELS = "lwm2m_object_models"
+
+
+class EventKind(StrEnum):
+    """The last token of an event's subject."""
+
+    REGISTERED = "registered"
+    UPDATED = "updated"
+    DEREGISTERED = "deregistered"
+    REPORTED = "reported"
+    OBSERVATION = "observation"
+    LOG = "log"
+
+
+ALL_EVENTS = "lwm2m.event.>"
+ALL_OPERATIONS = "lwm2m.operation.>"
+ALL_FIRMWARE = "lwm2m.firmware.>"
+ALL_DEAD_LETTERS = "lwm2m.dead.>"
+
+
+def _escape(name: str, safe: frozenset[int], mark: str) -> str:
+    return "".join(chr(byte) if byte in safe else f"{mark}{byte:02X}" for byte in name.encode())
+
+
+def _unescape(token: str, pattern: re.Pattern[str]) -> str:
+    raw = pattern.sub(lambda match: chr(int(match[1], 16)), token)
+    try:
+        return raw.encode("latin-1").decode()
+    except UnicodeError as error:
+        raise InvalidName(f"{token[:80]!r} is not an escaped endpoint name") from error
+
+
+@lru_cache(maxsize=65536)
+def endpoint_token(endpoint: str) -> str:
+    """The endpoint name as one subject token. Raises InvalidName: empty, over 255 bytes, or not UTF-8."""
+    try:
+        size = len(endpoint.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidName("an endpoint name is UTF-8 text") from error
+    if not 0 < size <= MAX_ENDPOINT_BYTES:
+        raise InvalidName(f"an endpoint name has 1 to {MAX_ENDPOINT_BYTES} bytes, this one has {size}")
+    return _escape(endpoint, _SUBJECT_SAFE, "%")
+
+
+def endpoint_of_token(token: str) -> str:
+    """The inverse of `endpoint_token`. Raises InvalidName."""
+    return _unescape(token, _SUBJECT_ESCAPE)
+
+
+def endpoint_key(endpoint: str) -> str:
+    """The endpoint name as a KV key. Raises InvalidName as `endpoint_token` does."""
+    endpoint_token(endpoint)
+    return _escape(endpoint, _KEY_SAFE, "=")
+
+
+def endpoint_of_key(key: str) -> str:
+    """The inverse of `endpoint_key`. Raises InvalidName."""
+    return _unescape(key, _KEY_ESCAPE)
+
+
+def event(endpoint: str, kind: EventKind) -> str:
+    """`lwm2m.event.<endpoint>.<kind>` in LWM2M_EVENTS."""
+    return f"lwm2m.event.{endpoint_token(endpoint)}.{kind}"
+
+
+def events_of(endpoint: str) -> str:
+    """The filter that matches every event of one endpoint."""
+    return f"lwm2m.event.{endpoint_token(endpoint)}.>"
+
+
+def endpoint_of_subject(subject: str) -> str:
+    """The endpoint name in an event, operation or firmware subject. Raises InvalidName."""
+    parts = subject.split(".")
+    if len(parts) != 4 or parts[0] != "lwm2m" or parts[1] not in {"event", "operation", "firmware"}:
+        raise InvalidName(f"{subject[:120]!r} names no endpoint")
+    return endpoint_of_token(parts[2])
+
+
+def operation(endpoint: str, operation_id: str) -> str:
+    """`lwm2m.operation.<endpoint>.<operation id>` in LWM2M_OPERATIONS."""
+    return f"lwm2m.operation.{endpoint_token(endpoint)}.{operation_id}"
+
+
+def firmware(endpoint: str, update_id: str) -> str:
+    """`lwm2m.firmware.<endpoint>.<update id>` in LWM2M_OPERATIONS."""
+    return f"lwm2m.firmware.{endpoint_token(endpoint)}.{update_id}"
+
+
+def dead_letter(service: str) -> str:
+    """`lwm2m.dead.<service>` in LWM2M_DEAD_LETTERS."""
+    return f"lwm2m.dead.{service}"
+
+
+def gateway_request(gateway_id: str) -> str:
+    """`lwm2m.gateway.<gateway id>.request`, request and reply, in no stream."""
+    return f"lwm2m.gateway.{gateway_id}.request"

@@ -1,0 +1,28 @@
+"""The database: SQLAlchemy models and, in `migrations/`, what builds them.
+
+The model follows the source document: Endpoint, ResourceType, Resource, Event, EventResource, EndpointOperation,
+Firmware. What devices sent is a projection of LWM2M_EVENTS, keyed by stream sequence: drop it, replay, get it back.
+The same names and columns are there with and without TimescaleDB, where `resource` and `event` are hypertables.
+"""
+
+from flownexus_schemas.tables.accounts import AuditEntry, User
+from flownexus_schemas.tables.base import Base
+from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType
+from flownexus_schemas.tables.happenings import Event, EventResource, ObservationOutcome
+from flownexus_schemas.tables.operations import EndpointOperation, Firmware, FirmwareUpdate
+
+__all__ = [
+    "AuditEntry",
+    "Base",
+    "Endpoint",
+    "EndpointOperation",
+    "Event",
+    "EventResource",
+    "Firmware",
+    "FirmwareUpdate",
+    "LatestValue",
+    "ObservationOutcome",
+    "Resource",
+    "ResourceType",
+    "User",
+]

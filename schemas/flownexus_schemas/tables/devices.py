@@ -1,0 +1,134 @@
+"""Endpoints, the types of their resources, every reading and the latest one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    UniqueConstraint,
+    false,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flownexus_schemas.tables.base import Base
+
+NO_INSTANCE = -1
+"""`resource_instance_id` of a resource that is not multiple: a key column cannot be null."""
+
+ONE_VALUE = "num_nonnulls(value_text, value_integer, value_float, value_boolean, value_bytes) = 1"
+
+
+class Endpoint(Base):
+    """A device, known by its unique name, with its registration as last heard.
+
+    Online, asleep or offline depends on the clock, so it is computed when asked: view `endpoint_status`
+    (`offline` where not registered or past `expires_at`; `asleep` where `queue_mode` and past `awake_until`; else
+    `online`).
+    """
+
+    __tablename__ = "endpoint"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    registered: Mapped[bool] = mapped_column(server_default=false())
+    registration_id: Mapped[str | None]
+    lwm2m_version: Mapped[str | None]
+    binding: Mapped[str | None]
+    queue_mode: Mapped[bool] = mapped_column(server_default=false())
+    awake_window_s: Mapped[float | None]
+    lifetime_s: Mapped[int | None]
+    address_host: Mapped[str | None]
+    address_port: Mapped[int | None] = mapped_column(Integer)
+    identity: Mapped[str | None]
+    gateway: Mapped[str | None]
+    root_path: Mapped[str | None]
+    object_links: Mapped[list[str]] = mapped_column(server_default="[]")
+    object_versions: Mapped[dict[str, str]] = mapped_column(server_default="{}")
+    content_formats: Mapped[list[int]] = mapped_column(server_default="[]")
+    registration_warnings: Mapped[list[str]] = mapped_column(server_default="[]")
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    registered_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    awake_until: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    last_sequence: Mapped[int] = mapped_column(server_default="0", doc="Stream sequence of the newest event applied.")
+
+
+class ResourceType(Base):
+    """A resource of an object model: unique (object id, resource id), its name, data type and unit."""
+
+    __tablename__ = "resource_type"
+    __table_args__ = (UniqueConstraint("object_id", "resource_id"),)
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    object_id: Mapped[int] = mapped_column(Integer)
+    resource_id: Mapped[int] = mapped_column(Integer)
+    object_name: Mapped[str | None]
+    name: Mapped[str | None] = mapped_column(doc="Null where no model names it: an unknown resource.")
+    data_type: Mapped[str | None] = mapped_column(doc="A `DataType`; null where unknown.")
+    units: Mapped[str | None]
+    multiple: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Resource(Base):
+    """One value of one resource at one time, by the device's own clock where it gave one.
+
+    Key: `time`, then the sequence in LWM2M_EVENTS and the index of the record in the message, so that a message
+    delivered again adds nothing. Exactly one value column is set. Values of type time are
+    Unix seconds in `value_integer` or `value_float`. An unsigned integer above 2**63 - 1 is decimal text, text with NUL
+    characters is bytes: PostgreSQL holds neither as it is.
+    """
+
+    __tablename__ = "resource"
+    __table_args__ = (
+        CheckConstraint(ONE_VALUE, name="one_value"),
+        Index("ix_resource_series", "endpoint_id", "resource_type_id", "object_instance_id", "time"),
+    )
+
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record_index: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    resource_type_id: Mapped[int] = mapped_column(Integer, ForeignKey("resource_type.id"))
+    object_instance_id: Mapped[int] = mapped_column(Integer)
+    resource_instance_id: Mapped[int] = mapped_column(Integer, server_default=str(NO_INSTANCE))
+    received_at: Mapped[datetime]
+    data_type: Mapped[str]
+    value_text: Mapped[str | None]
+    value_integer: Mapped[int | None]
+    value_float: Mapped[float | None]
+    value_boolean: Mapped[bool | None]
+    value_bytes: Mapped[bytes | None]
+    value_number: Mapped[float | None] = mapped_column(
+        Computed("coalesce(value_float, value_integer::double precision, value_boolean::integer::double precision)"),
+        doc="The value as a number, for charts and aggregates; null for text and bytes.",
+    )
+
+
+class LatestValue(Base):
+    """The newest value, by time, of each resource of each endpoint."""
+
+    __tablename__ = "latest_value"
+    __table_args__ = (CheckConstraint(ONE_VALUE, name="one_value"),)
+
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), primary_key=True)
+    resource_type_id: Mapped[int] = mapped_column(Integer, ForeignKey("resource_type.id"), primary_key=True)
+    object_instance_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    resource_instance_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    time: Mapped[datetime]
+    stream_sequence: Mapped[int]
+    record_index: Mapped[int] = mapped_column(Integer)
+    received_at: Mapped[datetime]
+    data_type: Mapped[str]
+    value_text: Mapped[str | None]
+    value_integer: Mapped[int | None]
+    value_float: Mapped[float | None]
+    value_boolean: Mapped[bool | None]
+    value_bytes: Mapped[bytes | None]

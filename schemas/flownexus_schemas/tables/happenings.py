@@ -1,0 +1,53 @@
+"""Events of endpoints, the readings each groups, and what became of observations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flownexus_schemas.tables.base import Base
+
+
+class Event(Base):
+    """A significant occurrence that an endpoint reported: several readings that belong together, under one time."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_series", "endpoint_id", "time"),)
+
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    event_type: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class EventResource(Base):
+    """Which readings an event groups: many to many. The keys are those of `event` and `resource`.
+
+    No foreign keys: TimescaleDB allows none between hypertables. One transaction writes all three.
+    """
+
+    __tablename__ = "event_resource"
+
+    event_time: Mapped[datetime] = mapped_column(primary_key=True)
+    event_stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    resource_time: Mapped[datetime] = mapped_column(primary_key=True)
+    resource_stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    resource_record_index: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+
+
+class ObservationOutcome(Base):
+    """The newest state of each observation of an endpoint: established, refused or cancelled."""
+
+    __tablename__ = "observation_outcome"
+
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), primary_key=True)
+    paths: Mapped[str] = mapped_column(primary_key=True, doc="Paths joined by a comma.")
+    composite: Mapped[bool] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    code: Mapped[str | None]
+    diagnostic: Mapped[str | None]
+    time: Mapped[datetime]
+    stream_sequence: Mapped[int]
