@@ -17,6 +17,10 @@ class InvalidRegistration(Lwm2mError):
     """A Register or Update that cannot be taken. LwM2M Core 1.1.1, 6.2."""
 
 
+class UnsupportedVersion(InvalidRegistration):
+    """An LwM2M version that this server does not speak: 4.12. LwM2M Core 1.1.1, 6.2.1."""
+
+
 class InvalidObjectModel(Lwm2mError):
     """Not an object definition in OMA DDF XML. LwM2M Core 1.1.1, appendix D."""
 
