@@ -35,7 +35,7 @@ class Path(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Path:
         """Read `3303/0/5700` or `/3303/0/5700`; the empty text and `/` are the root. Raises InvalidPath."""
-        bare = text[1:] if text.startswith("/") else text
+        bare = text.removeprefix("/")
         if not bare:
             return cls()
         parts = bare.split("/")

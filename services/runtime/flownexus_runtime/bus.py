@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import nats
 import structlog
 from nats.aio.client import Client
@@ -44,4 +42,4 @@ async def connect(settings: ServiceSettings, name: str) -> Client:
 
 def jetstream(client: Client, timeout_s: float = 5.0) -> JetStreamContext:
     """The JetStream context of a connection; `timeout_s` bounds each publish and API call."""
-    return cast("JetStreamContext", client.jetstream(timeout=timeout_s))  # type: ignore[no-untyped-call]
+    return client.jetstream(timeout=timeout_s)
