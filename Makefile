@@ -1,0 +1,69 @@
+# Flow Nexus. A bare `make` lists what there is.
+# Needs Python 3.11 or newer and make; everything else comes from requirements.lock into .venv.
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := schemas services deploy firmware tests docs
+
+DEVICES ?= 25
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format interop browser bench docs schemas lock clean
+
+help: ## List these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Run the whole system with 25 simulated devices (DEVICES=n, ARGS="--api-port 8001 ...")
+	@exec $(BIN)/flownexus up --devices $(DEVICES) $(ARGS)
+
+up: $(READY) ## Run the whole system for your own devices (ARGS="--coap-port 5693 ...")
+	@exec $(BIN)/flownexus up $(ARGS)
+
+test: $(READY) ## Unit, integration and end-to-end tests, on a real NATS and a real PostgreSQL (ARGS="-k ...")
+	$(BIN)/pytest $(ARGS)
+
+lint: $(READY) ## Style, types and the borders between services
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(wildcard schemas/flownexus_schemas services/*/flownexus_* deploy/local/flownexus_local firmware/simulator/flownexus_simulator deploy/grafana tests docs)
+	$(BIN)/lint-imports
+
+format: $(READY) ## Put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+interop: $(READY) ## LwM2M clients of other projects against ours (needs Java 17 and Maven)
+	$(BIN)/pytest tests/interop $(ARGS)
+
+browser: $(READY) ## The console in a real browser (needs Chromium)
+	$(BIN)/pytest tests/browser $(ARGS)
+
+bench: $(READY) ## Measure throughput, latency and memory; prints JSON
+	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+docs: $(READY) ## Build the manual into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+schemas: $(READY) ## Generate JSON Schema, AsyncAPI and OpenAPI into schemas/generated
+	$(BIN)/python -m flownexus_schemas.generate schemas/generated
+	$(BIN)/python -m flownexus_api openapi > schemas/generated/openapi.json
+
+lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --extra embedded --extra dev \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## Remove what was built; the data in .flownexus stays
+	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Flow Nexus needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Flow Nexus needs Python 3.11 or newer, $(PYTHON) is older: name another with make PYTHON=/path/to/python3"; exit 2; }
+	@echo "Setting up $(VENV) with $(PYTHON) (once; a minute or two)"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian and Ubuntu, apt install python3-venv"; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
