@@ -1,0 +1,1 @@
+"""What tests run against: the real servers and the real services, each as its own process."""

@@ -1,0 +1,94 @@
+"""The real NATS and PostgreSQL from their wheels, for the time of a test."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from flownexus_local.embedded import places
+from flownexus_local.embedded.account import server_account
+from flownexus_local.embedded.nats import NatsServer
+from flownexus_local.embedded.postgres import LAPTOP, PostgresServer
+from harness.ports import free_port
+from harness.server_process import ServerProcess
+
+UNSAFE_BUT_QUICK = {**LAPTOP, "fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+"""The data of a test need not survive a power cut; they do survive a kill of the server."""
+
+
+class RunningNats(ServerProcess):
+    """A nats-server with JetStream."""
+
+    def __init__(self, folder: Path) -> None:
+        server = NatsServer(folder / "nats", free_port(), secrets.token_urlsafe(16))
+        server.prepare()
+        self.url = server.url
+        super().__init__("nats-server", server.program, server.is_ready, folder / "nats.log")
+
+
+class RunningPostgres(ServerProcess):
+    """A PostgreSQL server; `url` is its superuser's."""
+
+    def __init__(self, folder: Path) -> None:
+        account = server_account()
+        server = PostgresServer(
+            programs=places.programs(account),
+            data=folder / "data",
+            port=free_port(),
+            password=secrets.token_urlsafe(16),
+            account=account,
+            settings=UNSAFE_BUT_QUICK,
+        )
+        server.prepare()
+        self._server = server
+        self.url = server.url("postgres")
+        super().__init__("postgres", server.program, server.is_ready, folder / "postgres.log")
+
+    def create_database(self, template: str | None = None) -> str:
+        """The URL of a new database, empty or a copy of the database named `template`."""
+        name = f"test_{secrets.token_hex(6)}"
+        copied = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + copied)
+        return self._server.url(name)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the account of PostgreSQL can enter too; pytest's own are closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="flownexus-test-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def running_nats(folder: Path) -> Iterator[RunningNats]:
+    """A nats-server with its files in `folder`."""
+    server = RunningNats(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def running_postgres() -> Iterator[RunningPostgres]:
+    """A PostgreSQL server with its files in a folder of its own."""
+    with open_folder() as folder:
+        server = RunningPostgres(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
