@@ -8,8 +8,9 @@ The same names and columns are there with and without TimescaleDB, where `resour
 from flownexus_schemas.tables.accounts import AuditEntry, User
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType
-from flownexus_schemas.tables.happenings import Event, EventResource, ObservationOutcome
+from flownexus_schemas.tables.happenings import Event, EventResource, LogLine, ObservationOutcome, UndecodedReport
 from flownexus_schemas.tables.operations import EndpointOperation, Firmware, FirmwareUpdate
+from flownexus_schemas.tables.positions import StreamPosition
 
 __all__ = [
     "AuditEntry",
@@ -21,8 +22,11 @@ __all__ = [
     "Firmware",
     "FirmwareUpdate",
     "LatestValue",
+    "LogLine",
     "ObservationOutcome",
     "Resource",
     "ResourceType",
+    "StreamPosition",
+    "UndecodedReport",
     "User",
 ]

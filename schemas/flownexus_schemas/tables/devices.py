@@ -107,7 +107,10 @@ class Resource(Base):
     value_boolean: Mapped[bool | None]
     value_bytes: Mapped[bytes | None]
     value_number: Mapped[float | None] = mapped_column(
-        Computed("coalesce(value_float, value_integer::double precision, value_boolean::integer::double precision)"),
+        Computed(
+            "coalesce(value_float, value_integer::double precision, value_boolean::integer::double precision)",
+            persisted=True,
+        ),
         doc="The value as a number, for charts and aggregates; null for text and bytes.",
     )
 

@@ -1,4 +1,4 @@
-"""Events of endpoints, the readings each groups, and what became of observations."""
+"""Events of endpoints, the readings each groups, what became of observations, logs, and reports no codec could read."""
 
 from __future__ import annotations
 
@@ -51,3 +51,32 @@ class ObservationOutcome(Base):
     diagnostic: Mapped[str | None]
     time: Mapped[datetime]
     stream_sequence: Mapped[int]
+
+
+class LogLine(Base):
+    """A line of a device's own log."""
+
+    __tablename__ = "log_line"
+    __table_args__ = (Index("ix_log_line_series", "endpoint_id", "time"),)
+
+    time: Mapped[datetime] = mapped_column(primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    level: Mapped[str]
+    text: Mapped[str]
+
+
+class UndecodedReport(Base):
+    """A report whose payload could not be decoded, kept as it came, with the reason."""
+
+    __tablename__ = "undecoded_report"
+    __table_args__ = (Index("ix_undecoded_report_series", "endpoint_id", "received_at"),)
+
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    received_at: Mapped[datetime]
+    trigger: Mapped[str]
+    paths: Mapped[str | None] = mapped_column(doc="What was observed or read, joined by a comma; null where unknown.")
+    content_format: Mapped[int | None]
+    payload: Mapped[bytes]
+    reason: Mapped[str]

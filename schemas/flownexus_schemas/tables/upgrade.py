@@ -1,0 +1,38 @@
+"""Brings a database to the tables of this version. Run by `flownexus migrate` and at every start of the local stack."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
+
+from flownexus_schemas.tables import timescale
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_LOCK = 0x464C4F574E455855
+"""Advisory lock of upgrades: "FLOWNEXU"."""
+
+
+def sqlalchemy_url(database_url: str) -> URL:
+    """`postgresql://user:password@host:port/database` with the driver that we use. Raises ArgumentError."""
+    return make_url(database_url).set(drivername="postgresql+psycopg")
+
+
+def upgrade(database_url: str, retention: timedelta | None = None) -> None:
+    """Migrate to the newest revision and set up TimescaleDB where the server offers it, all in one transaction.
+
+    Idempotent; two at once wait for each other. `retention` (TimescaleDB only) drops readings older than that.
+    PostgreSQL 15 or newer. Raises sqlalchemy.exc.OperationalError where the database is away.
+    """
+    engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        timescale.apply(connection, retention)
