@@ -1,0 +1,130 @@
+"""The services of a system, in the order of their start: each one's module and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Wiring(BaseModel):
+    """Everything that a service may have to be told about the system around it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    nats_url: str
+    database_url: str
+    coap_host: str
+    coap_port: int
+    api_host: str
+    api_port: int
+    console_host: str
+    console_port: int
+    token_secret: str
+    console_secret: str
+    object_model_folders: str
+    log_level: str
+
+    @property
+    def api_url(self) -> str:
+        """Where a program on this machine finds the api."""
+        return f"http://{reachable(self.api_host)}:{self.api_port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where a browser on this machine finds the console."""
+        return f"http://{reachable(self.console_host)}:{self.console_port}"
+
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. `environment` is what it needs beyond NATS, health and logs."""
+
+    name: str
+    module: str
+    environment: Callable[[Wiring], Environment]
+    own_port: Callable[[Wiring], tuple[str, int]] | None = None
+    """Address and port of a service that answers /readyz where it serves; the others get a port for it."""
+    uses_nats: bool = True
+    stop_stage: int = 1
+    """Stages are stopped one after the other, from the lowest; the servers under them last."""
+
+
+def _database(wiring: Wiring) -> Environment:
+    return {
+        "FLOWNEXUS_DATABASE_URL": wiring.database_url,
+        "FLOWNEXUS_OBJECT_MODEL_FOLDERS": wiring.object_model_folders,
+    }
+
+
+def _gateway(wiring: Wiring) -> Environment:
+    return {
+        "FLOWNEXUS_COAP_HOST": wiring.coap_host,
+        "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),
+        "FLOWNEXUS_OBJECT_MODEL_FOLDERS": wiring.object_model_folders,
+    }
+
+
+def _api(wiring: Wiring) -> Environment:
+    return {
+        **_database(wiring),
+        "FLOWNEXUS_API_HOST": wiring.api_host,
+        "FLOWNEXUS_API_PORT": str(wiring.api_port),
+        "FLOWNEXUS_TOKEN_SECRET": wiring.token_secret,
+    }
+
+
+def _console(wiring: Wiring) -> Environment:
+    return {
+        "FLOWNEXUS_API_URL": wiring.api_url,
+        "FLOWNEXUS_CONSOLE_HOST": wiring.console_host,
+        "FLOWNEXUS_CONSOLE_PORT": str(wiring.console_port),
+        "FLOWNEXUS_CONSOLE_SECRET": wiring.console_secret,
+    }
+
+
+SERVICES = (
+    Service("gateway", "flownexus_gateway", _gateway),
+    Service("ingest", "flownexus_ingest", _database),
+    Service("api", "flownexus_api", _api, own_port=lambda wiring: (wiring.api_host, wiring.api_port)),
+    Service(
+        "console",
+        "flownexus_console",
+        _console,
+        own_port=lambda wiring: (wiring.console_host, wiring.console_port),
+        uses_nats=False,
+        stop_stage=0,
+    ),
+)
+
+
+class Invocation(NamedTuple):
+    """How one service is run in one system."""
+
+    environment: Environment
+    health_url: str
+
+
+def invocation(service: Service, wiring: Wiring, health_port: Callable[[str], int]) -> Invocation:
+    """The service's environment and where its /readyz is; `health_port` gives a port to those that need one."""
+    common = {"FLOWNEXUS_LOG_LEVEL": wiring.log_level, "FLOWNEXUS_LOG_FORMAT": "json"}
+    if service.uses_nats:
+        common["FLOWNEXUS_NATS_URL"] = wiring.nats_url
+    if service.own_port is not None:
+        host, port = service.own_port(wiring)
+    else:
+        host, port = "127.0.0.1", health_port(service.name)
+        common |= {"FLOWNEXUS_HEALTH_HOST": host, "FLOWNEXUS_HEALTH_PORT": str(port)}
+    return Invocation({**common, **service.environment(wiring)}, f"http://{reachable(host)}:{port}")
+
+
+def reachable(host: str) -> str:
+    """The address at which a program of this machine reaches a server on `host`, as a URL has it."""
+    if host in {"::", "0.0.0.0", ""}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
