@@ -1,0 +1,76 @@
+"""Payloads to records and back, by Content-Format. LwM2M Core 1.1.1, 7.4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from flownexus_schemas.lwm2m import cbor, opaque, senml_cbor, senml_json, text, tlv_records
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.record import Record
+
+MAX_BYTES = 1 << 20
+"""The largest payload decoded."""
+
+_Decode = Callable[[bytes, Path, ObjectModels, Mapping[int, str] | None], list[Record]]
+_Encode = Callable[[Sequence[Record], Path], bytes]
+
+_VALUES: Mapping[int, tuple[_Decode, _Encode]] = {
+    ContentFormat.TEXT: (text.decode, text.encode),
+    ContentFormat.OPAQUE: (opaque.decode, opaque.encode),
+    ContentFormat.CBOR: (cbor.decode, cbor.encode),
+    ContentFormat.SENML_JSON: (senml_json.decode, senml_json.encode),
+    ContentFormat.SENML_CBOR: (senml_cbor.decode, senml_cbor.encode),
+    ContentFormat.TLV: (tlv_records.decode, tlv_records.encode),
+    ContentFormat.OLD_TLV: (tlv_records.decode, tlv_records.encode),
+}
+_PATHS: Mapping[int, tuple[Callable[[bytes], list[Path]], Callable[[Sequence[Path]], bytes]]] = {
+    ContentFormat.SENML_JSON: (senml_json.decode_paths, senml_json.encode_paths),
+    ContentFormat.SENML_CBOR: (senml_cbor.decode_paths, senml_cbor.encode_paths),
+}
+SUPPORTED = frozenset(_VALUES)
+"""The Content-Formats that `decode` and `encode` take."""
+
+
+def decode(
+    payload: bytes,
+    content_format: int,
+    base_path: Path,
+    models: ObjectModels,
+    versions: Mapping[int, str] | None = None,
+) -> list[Record]:
+    """The values in a payload, each of the type that the object model states, else of that natural to the format.
+
+    `base_path` is what was asked for, the root for Send and composite operations; `versions` are those of objects at
+    registration. No records for an empty payload. Raises CodecError, its subclass UnsupportedContentFormat.
+    """
+    if content_format not in _VALUES:
+        raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
+    if len(payload) > MAX_BYTES:
+        raise CodecError(f"the payload has {len(payload)} bytes, at most {MAX_BYTES} are taken")
+    return _VALUES[content_format][0](payload, base_path, models, versions)
+
+
+def encode(records: Sequence[Record], content_format: int, base_path: Path) -> bytes:
+    """The inverse of `decode`. Raises CodecError, its subclass UnsupportedContentFormat."""
+    if content_format not in _VALUES:
+        raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
+    return _VALUES[content_format][1](records, base_path)
+
+
+def decode_paths(payload: bytes, content_format: int) -> list[Path]:
+    """What Read-Composite or Observe-Composite asks for. Raises CodecError. LwM2M Core 1.1.1, 6.3.5 and 6.4.3."""
+    if content_format not in _PATHS:
+        raise UnsupportedContentFormat(f"Content-Format {content_format} carries no paths")
+    if len(payload) > MAX_BYTES:
+        raise CodecError(f"the payload has {len(payload)} bytes, at most {MAX_BYTES} are taken")
+    return _PATHS[content_format][0](payload)
+
+
+def encode_paths(paths: Sequence[Path], content_format: int) -> bytes:
+    """The inverse of `decode_paths`. Raises UnsupportedContentFormat."""
+    if content_format not in _PATHS:
+        raise UnsupportedContentFormat(f"Content-Format {content_format} carries no paths")
+    return _PATHS[content_format][1](paths)

@@ -1,0 +1,53 @@
+"""Names in SenML and the paths they stand for. RFC 8428, 4.5.1; LwM2M Core 1.1.1, 7.4.4."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from flownexus_schemas.lwm2m.errors import CodecError, InvalidPath
+from flownexus_schemas.lwm2m.path import Path
+
+MAX_NAME = 64
+"""Characters of a base name or a name; the longest path has 24."""
+
+
+@lru_cache(maxsize=8192)
+def path_of(base_name: str, name: str, base_path: Path) -> Path:
+    """The path of `base_name` and `name` joined, a resource or an instance of one. Raises CodecError.
+
+    Split in any place: `/3/0/` and `9`, `/3/0` and `/9`. Where neither gives a name, the value is at `base_path`.
+    A name without a leading slash that is not at `base_path` is taken as relative to it, as in LwM2M 1.0 JSON.
+    """
+    text = joined(base_name, name)
+    path = base_path
+    if text:
+        path = _parse(text)
+        if not base_path.contains(path) and not text.startswith("/"):
+            path = _parse(f"{base_path}/{text}")
+    if path.resource_id is None:
+        raise CodecError(f"a value is named {text!r}, which is not the path of a resource")
+    if not base_path.contains(path):
+        raise CodecError(f"a value is at /{path}, not at /{base_path}")
+    return path
+
+
+def named_path(base_name: str, name: str) -> Path:
+    """The path that a record of a composite request names: of any depth, `/` is the root. Raises CodecError."""
+    text = joined(base_name, name)
+    if not text:
+        raise CodecError("a record names no path")
+    return _parse(text)
+
+
+def joined(base_name: str, name: str) -> str:
+    """Base name and name; one slash where both have one at the joint."""
+    if base_name.endswith("/") and name.startswith("/"):
+        return base_name + name[1:]
+    return base_name + name
+
+
+def _parse(text: str) -> Path:
+    try:
+        return Path.parse(text)
+    except InvalidPath as error:
+        raise CodecError(str(error)) from None
