@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -88,39 +89,47 @@ class PostgresServer:
         return self.url(database, user, password)
 
     def _initialise(self) -> None:
+        # Aside, and renamed when whole: what was cut short is never taken for a database.
+        aside = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(aside, ignore_errors=True)
+        places.own(aside, self.account)
         password_file = self.data.with_name(f"{self.data.name}.password")
         password_file.touch(mode=0o600)
         try:
             password_file.write_text(self.password + "\n")
             if self.account is not None:
                 os.chown(password_file, self.account.uid, self.account.gid)
-            done = subprocess.run(
-                [
-                    str(self.programs / "initdb"),
-                    f"--pgdata={self.data}",
-                    f"--username={SUPERUSER}",
-                    f"--pwfile={password_file}",
-                    "--auth=scram-sha-256",
-                    "--encoding=UTF8",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=C.UTF-8",
-                    "--locale=C",
-                    *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
-                ],
-                cwd=self.data,
-                env=base_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                user=self.account.uid if self.account else None,
-                group=self.account.gid if self.account else None,
-                extra_groups=[] if self.account else None,
-            )
+            self._initdb(aside, password_file)
         finally:
             password_file.unlink()
+        aside.rename(self.data)
+
+    def _initdb(self, data: Path, password_file: Path) -> None:
+        done = subprocess.run(
+            [
+                str(self.programs / "initdb"),
+                f"--pgdata={data}",
+                f"--username={SUPERUSER}",
+                f"--pwfile={password_file}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
+            ],
+            cwd=data,
+            env=base_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
+            extra_groups=[] if self.account else None,
+        )
         if done.returncode:
-            raise CannotRun(f"PostgreSQL could not set up {self.data}: {done.stderr.strip() or done.stdout.strip()}")
+            raise CannotRun(f"PostgreSQL could not set up {data}: {done.stderr.strip() or done.stdout.strip()}")
 
     def _drop_stale_lock(self) -> None:
         # After a crash of the machine the process number in here may belong to any other program, and PostgreSQL,
