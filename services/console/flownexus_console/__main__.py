@@ -1,0 +1,5 @@
+"""`python -m flownexus_console`."""
+
+from flownexus_console.main import main
+
+main()

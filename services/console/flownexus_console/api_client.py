@@ -1,0 +1,170 @@
+"""The REST API, called with a user's token."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import NoReturn, TypeVar
+from urllib.parse import quote
+
+import httpx
+from httpx_sse import EventSource, SSEError
+from pydantic import ValidationError
+
+from flownexus_console.api_models import (
+    AccessToken,
+    Account,
+    BucketPage,
+    EndpointDetail,
+    EndpointPage,
+    EventPage,
+    ObjectTree,
+    ReadingPage,
+    Span,
+    Statistics,
+)
+from flownexus_console.errors import ApiAway, ApiRefused, SignedOut
+from flownexus_schemas.cloudevent import Frozen
+
+Answer = TypeVar("Answer", bound=Frozen)
+Query = dict[str, str | int]
+
+MOST_READINGS = 500
+
+TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+STREAM_TIMEOUT = httpx.Timeout(None, connect=2.0, read=40.0)
+"""The API sends a keep-alive each 15 s: a stream silent for 40 s is dead."""
+
+
+class ApiClient:
+    """Calls raise ApiAway, SignedOut (401) or ApiRefused (any other refusal)."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def sign_in(self, name: str, password: str) -> AccessToken:
+        """Exchange name and password for a token. A wrong pair is ApiRefused with status 401."""
+        with _translated():
+            response = await self._http.post("/api/v1/auth/token", data={"username": name, "password": password})
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise ApiRefused(response.status_code, _detail(response))
+        return _read(response, AccessToken)
+
+    async def account(self, token: str) -> Account:
+        """Whom the token belongs to."""
+        return await self._get(token, "/users/me", {}, Account)
+
+    async def statistics(self, token: str) -> Statistics:
+        """Counts over the whole system."""
+        return await self._get(token, "/statistics", {}, Statistics)
+
+    async def endpoints(self, token: str, query: Query) -> EndpointPage:
+        """Endpoints by `q`, `status`, `sort`, `limit`, `cursor`."""
+        return await self._get(token, "/endpoints", query, EndpointPage)
+
+    async def endpoint(self, token: str, name: str) -> EndpointDetail:
+        """One endpoint; an unknown one is ApiRefused with status 404."""
+        return await self._get(token, _endpoint(name), {}, EndpointDetail)
+
+    async def objects(self, token: str, name: str) -> ObjectTree:
+        """Objects, instances and resources of an endpoint, with the latest values."""
+        return await self._get(token, _endpoint(name, "/objects"), {}, ObjectTree)
+
+    async def events(self, token: str, name: str, limit: int) -> EventPage:
+        """The newest stored events of an endpoint."""
+        return await self._get(token, _endpoint(name, "/events"), {"limit": limit}, EventPage)
+
+    async def readings(self, token: str, name: str, path: str, span: Span) -> ReadingPage:
+        """Single readings of one resource in a span of time, MOST_READINGS of them at most."""
+        query = {"path": path, **_between(span), "limit": MOST_READINGS}
+        return await self._get(token, _endpoint(name, "/history"), query, ReadingPage)
+
+    async def buckets(self, token: str, name: str, path: str, span: Span, bucket: str) -> BucketPage:
+        """Readings of one resource in a span of time, gathered by `bucket` (`30s`, `5m`, `1h`, `1d`)."""
+        query = {"path": path, **_between(span), "bucket": bucket}
+        return await self._get(token, _endpoint(name, "/history"), query, BucketPage)
+
+    async def stream(
+        self, token: str, endpoint: str | None = None, last_event_id: str | None = None
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Events as they happen: `(id, CloudEvent as JSON)`. Ends when the API ends the stream."""
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        if last_event_id:
+            headers["Last-Event-ID"] = last_event_id
+        query = {"endpoint": endpoint} if endpoint is not None else {}
+        with _translated():
+            async with self._http.stream(
+                "GET", "/api/v1/stream", params=query, headers=headers, timeout=STREAM_TIMEOUT
+            ) as response:
+                if response.status_code != httpx.codes.OK:
+                    await response.aread()
+                    _refuse(response)
+                async for event in EventSource(response).aiter_sse():
+                    if event.data:
+                        yield event.id, event.data
+
+    async def _get(self, token: str, path: str, query: Query, model: type[Answer]) -> Answer:
+        with _translated():
+            response = await self._http.get(
+                f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {token}"}
+            )
+        return _read(response, model)
+
+
+@contextlib.asynccontextmanager
+async def connected(api_url: str) -> AsyncIterator[ApiClient]:
+    """A client of the API at `api_url` while the block runs."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    async with httpx.AsyncClient(base_url=api_url, timeout=TIMEOUT, limits=limits) as http:
+        yield ApiClient(http)
+
+
+def _endpoint(name: str, rest: str = "") -> str:
+    return f"/endpoints/{quote(name, safe='')}{rest}"
+
+
+def _between(span: Span) -> Query:
+    return {"from": span.start.isoformat(), "to": span.end.isoformat()}
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.TransportError, SSEError) as error:
+        raise ApiAway(str(error) or type(error).__name__) from error
+
+
+def _read(response: httpx.Response, model: type[Answer]) -> Answer:
+    if response.status_code != httpx.codes.OK:
+        _refuse(response)
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ApiAway(f"an answer that is not the API's: {error.error_count()} errors") from error
+
+
+def _refuse(response: httpx.Response) -> NoReturn:
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise SignedOut
+    if response.is_server_error:
+        raise ApiAway(_detail(response))
+    raise ApiRefused(response.status_code, _detail(response), _retry_after_s(response))
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the problem details (RFC 9457) say to a person."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if isinstance(problem, dict):
+        return str(problem.get("detail") or problem.get("title") or response.reason_phrase)
+    return response.reason_phrase
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    try:
+        return float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,51 @@
+"""The console as an ASGI application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from nicegui import app as nicegui_app
+from nicegui import ui
+
+from flownexus_console.frame import Console
+from flownexus_console.pages import endpoint, fleet, login
+from flownexus_console.security import SecurityHeaders
+from flownexus_console.settings import ConsoleSettings
+from flownexus_runtime.health import Check, health_routes
+
+SESSION_LENGTH_S = 12 * 3600
+ASSETS = Path(__file__).parent / "assets"
+HEAD = """
+<script src="/assets/theme.js"></script>
+<link rel="stylesheet" href="/assets/console.css" />
+<link rel="stylesheet" href="/assets/fleet.css" />
+<link rel="stylesheet" href="/assets/endpoint.css" />
+"""
+
+
+def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check]) -> FastAPI:
+    """The pages and the health routes. Call it once a process: NiceGUI keeps its pages globally."""
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(SecurityHeaders)
+    app.router.routes.extend(health_routes(checks))
+    login.add(console)
+    fleet.add(console)
+    endpoint.add(console)
+    nicegui_app.add_static_files("/assets", ASSETS)
+    ui.add_head_html(HEAD, shared=True)
+    ui.run_with(
+        app,
+        title="Flow Nexus",
+        favicon=ASSETS / "logo.svg",
+        tailwind=False,
+        show_welcome_message=False,
+        storage_secret=settings.console_secret.get_secret_value(),
+        session_middleware_kwargs={
+            "session_cookie": "flownexus_console",
+            "max_age": SESSION_LENGTH_S,
+            "same_site": "lax",
+            "https_only": settings.console_cookie_secure,
+        },
+    )
+    return app

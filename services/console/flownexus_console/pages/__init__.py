@@ -1,0 +1,1 @@
+"""The pages, one a module. Each has `add`, which puts it into the application."""

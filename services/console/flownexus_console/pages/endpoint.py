@@ -1,0 +1,144 @@
+"""One endpoint: presence, registration, objects with live values, history, observations, events."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from nicegui import ui
+
+from flownexus_console.components.endpoint import EndpointFacts, EventList, ObjectList, ObservationList
+from flownexus_console.errors import ApiRefused, SignedOut
+from flownexus_console.frame import Console, Frame, hide, show, text
+from flownexus_console.history_panel import HistoryPanel
+from flownexus_console.live import Pulse, follow
+from flownexus_console.object_values import ObjectValues
+from flownexus_console.session import Session, to_login
+from flownexus_schemas.events import Event, ValuesReported
+
+EVENTS_SHOWN = 20
+HISTORY_AGAIN_S = 60.0
+
+
+def add(console: Console) -> None:
+    """Add `/endpoints/<name>`; a name may contain any character, also `/`."""
+
+    @ui.page("/endpoints/{name:path}")
+    async def endpoint(request: Request, name: str) -> Response | None:
+        session = console.sessions.of(request)
+        if session is None:
+            return to_login(request, expired=False)
+        ui.page_title(f"{name} · Flow Nexus")
+        view = EndpointView(console, session, name)
+        await view.refresh()
+        ui.timer(0, view.live, once=True)
+        return None
+
+
+class EndpointView:
+    """One open endpoint page."""
+
+    def __init__(self, console: Console, session: Session, name: str) -> None:
+        self._api = console.api
+        self._token = session.token
+        self._name = name
+        self._values = ObjectValues()
+        self._selected = ""
+        self._objects_stale = True
+        self._draw_soon = asyncio.Event()
+        self._pulse = Pulse(every_s=4.0, rest_s=0.7)
+        self._frame = Frame(session, f"/endpoints/{quote(name, safe='')}")
+        with self._frame.content:
+            self._facts = EndpointFacts(name)
+            self._unknown = text("div", "", "panel empty").props("hidden")
+            self._columns = ui.element("div").classes("columns")
+            with self._columns:
+                with ui.element("div").classes("side"):
+                    self._history = HistoryPanel(console.api, session.token, name, self._frame)
+                    self._observations = ObservationList()
+                    self._events = EventList()
+                self._objects = ObjectList(self._choose)
+
+    async def live(self) -> None:
+        """Keep the page current until it is closed."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(self._api, self._token, self._name, self._on_event))
+                tasks.create_task(self._keep_fresh())
+                tasks.create_task(self._keep_drawn())
+                tasks.create_task(self._keep_history())
+        except* SignedOut:
+            self._frame.sign_in_again()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ValuesReported):
+            if self._values.take(event.data.records):
+                self._objects_stale = True
+            self._history.add(event.data.records)
+            self._draw_soon.set()
+        else:
+            self._objects_stale = True
+        self._pulse.happened()
+
+    async def refresh(self) -> None:
+        """Read everything but the history again."""
+        try:
+            detail = await self._frame.ask(self._api.endpoint(self._token, self._name))
+        except ApiRefused as refusal:
+            self._show_unknown(refusal)
+            return
+        if detail is None:
+            return
+        hide(self._unknown)
+        show(self._columns)
+        self._facts.show(detail)
+        self._observations.show(detail.observations)
+        if self._objects_stale:
+            await self._refresh_objects()
+        events = await self._frame.ask(self._api.events(self._token, self._name, EVENTS_SHOWN))
+        if events is not None:
+            self._events.show(events.items)
+
+    async def _refresh_objects(self) -> None:
+        self._objects_stale = False
+        tree = await self._frame.ask(self._api.objects(self._token, self._name))
+        if tree is None:
+            self._objects_stale = True
+            return
+        self._values.read(tree)
+        self._draw_objects()
+        if not self._selected and (first := self._values.first_numeric()) is not None:
+            await self._choose(first.path)
+
+    async def _choose(self, path: str) -> None:
+        resource = self._values.current(path)
+        if resource is not None:
+            self._selected = path
+            self._draw_objects()
+            await self._history.choose(resource)
+
+    def _draw_objects(self) -> None:
+        self._objects.show(self._values.objects(), self._selected)
+
+    def _show_unknown(self, refusal: ApiRefused) -> None:
+        self._unknown.text = f"There is no endpoint of this name: {refusal}" if refusal.status == 404 else str(refusal)
+        show(self._unknown)
+        hide(self._columns)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await self._pulse.wait()
+            await self.refresh()
+
+    async def _keep_drawn(self) -> None:
+        while True:
+            await self._draw_soon.wait()
+            self._draw_soon.clear()
+            self._draw_objects()
+            await asyncio.sleep(0.25)
+
+    async def _keep_history(self) -> None:
+        while True:
+            await asyncio.sleep(HISTORY_AGAIN_S)
+            await self._history.refresh()

@@ -1,0 +1,86 @@
+"""Signing in and out: plain HTML forms, so that password managers and browsers without scripts can."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Annotated
+
+import structlog
+from fastapi import Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from nicegui import __version__ as nicegui_version
+from nicegui import app
+
+from flownexus_console.errors import ApiAway, ApiRefused, SignedOut
+from flownexus_console.frame import Console
+from flownexus_console.session import safe_target
+
+log = structlog.get_logger(__name__)
+
+EXPIRED = "Your session has ended. Sign in to go on."
+WRONG = "Wrong name or password."
+AWAY = "The API does not answer. Try again in a moment."
+
+
+def add(console: Console) -> None:
+    """Add `/login` and `/logout`."""
+    template = Template(files("flownexus_console").joinpath("assets/login.html").read_text(encoding="utf-8"))
+
+    def page(target: str, message: str = "", name: str = "", status: int = 200) -> HTMLResponse:
+        notice = f'<p class="notice{" bad" if status != 200 else ""}" role="alert">{escape(message)}</p>'
+        html = template.substitute(
+            fonts=f"/_nicegui/{nicegui_version}/static/fonts.css",
+            message=notice if message else "",
+            name=escape(name),
+            next=escape(safe_target(target)),
+            name_focus="" if name else "autofocus",
+            password_focus="autofocus" if name else "",
+        )
+        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+    @app.get("/login")
+    async def login_page(request: Request, next: str = "/", expired: str = "") -> Response:  # noqa: A002
+        if console.sessions.of(request) is not None and not expired:
+            return RedirectResponse(safe_target(next), status_code=303)
+        return page(next, EXPIRED if expired else "")
+
+    @app.post("/login")
+    async def sign_in(
+        request: Request,
+        name: Annotated[str, Form(max_length=200)],
+        password: Annotated[str, Form(max_length=1000)],
+        next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002
+    ) -> Response:
+        _refuse_other_sites(request)
+        try:
+            token = await console.api.sign_in(name, password)
+            account = await console.api.account(token.access_token)
+        except ApiRefused as refusal:
+            return page(next, _explain(refusal), name, refusal.status)
+        except (ApiAway, SignedOut):
+            return page(next, AWAY, name, 503)
+        console.sessions.start(request, token, account)
+        log.info("session.started", user=account.name)
+        return RedirectResponse(safe_target(next), status_code=303)
+
+    @app.post("/logout")
+    async def sign_out(request: Request) -> Response:
+        _refuse_other_sites(request)
+        console.sessions.end(request)
+        return RedirectResponse("/login", status_code=303)
+
+
+def _explain(refusal: ApiRefused) -> str:
+    if refusal.status == 429:
+        wait = f"{refusal.retry_after_s:.0f} s" if refusal.retry_after_s else "a while"
+        return f"Too many attempts. Try again in {wait}."
+    if refusal.status in {400, 401, 422}:
+        return WRONG
+    return str(refusal)
+
+
+def _refuse_other_sites(request: Request) -> None:
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise HTTPException(403, "This form was sent from another site.")
