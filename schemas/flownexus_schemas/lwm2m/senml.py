@@ -5,6 +5,7 @@ A record is a dict by the labels of JSON. `senml_json` and `senml_cbor` read and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -72,7 +73,9 @@ def decode(
         if "t" in entry:
             offset = _number(entry, "t")
             time = offset if base_time is None else base_time + offset
-        records += record_of(path, natural, value, type_of(path, models, versions), None if time is None else _s(time))
+        records += record_of(
+            path, natural, value, type_of(path, models, versions), None if time is None else float(time)
+        )
     return records
 
 
@@ -195,14 +198,9 @@ def _number(entry: Entry, label: str) -> int | float:
     return number
 
 
-def _s(time: int | float) -> float:
-    # Integers of JSON and CBOR have at most 64 bits, so this does not overflow.
-    return float(time)
-
-
 def _compact(time: float) -> int | float:
     """Whole seconds as an integer, which is shorter and exact. Raises CodecError for what is no time."""
-    if time != time or abs(time) >= 2**63:  # noqa: PLR0124
+    if not math.isfinite(time) or abs(time) >= 2**63:
         raise CodecError(f"{time} is not a time")
     return int(time) if time.is_integer() else time
 

@@ -16,14 +16,9 @@ def path_of(base_name: str, name: str, base_path: Path) -> Path:
     """The path of `base_name` and `name` joined, a resource or an instance of one. Raises CodecError.
 
     Split in any place: `/3/0/` and `9`, `/3/0` and `/9`. Where neither gives a name, the value is at `base_path`.
-    A name without a leading slash that is not at `base_path` is taken as relative to it, as in LwM2M 1.0 JSON.
     """
     text = joined(base_name, name)
-    path = base_path
-    if text:
-        path = _parse(text)
-        if not base_path.contains(path) and not text.startswith("/"):
-            path = _parse(f"{base_path}/{text}")
+    path = _parse(text) if text else base_path
     if path.resource_id is None:
         raise CodecError(f"a value is named {text!r}, which is not the path of a resource")
     if not base_path.contains(path):
@@ -48,6 +43,6 @@ def joined(base_name: str, name: str) -> str:
 
 def _parse(text: str) -> Path:
     try:
-        return Path.parse(text)
+        return Path.parse(text.removesuffix("/"))
     except InvalidPath as error:
         raise CodecError(str(error)) from None

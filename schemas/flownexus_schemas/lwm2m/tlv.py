@@ -59,4 +59,5 @@ def build(entry: Tlv) -> bytes:
     id_size = 2 if entry.id > 0xFF else 1
     length_size = 0 if length < 8 else (length.bit_length() + 7) // 8
     first = entry.kind << 6 | (0x20 if id_size == 2 else 0) | length_size << 3 | (0 if length_size else length)
-    return bytes((first,)) + entry.id.to_bytes(id_size) + length.to_bytes(length_size) + entry.value
+    size = length.to_bytes(length_size) if length_size else b""
+    return bytes((first,)) + entry.id.to_bytes(id_size) + size + entry.value

@@ -18,8 +18,6 @@ MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**63 - 1
 MAX_UNSIGNED = 2**64 - 1
 
-NO_VERSIONS: Mapping[int, str] = {}
-
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,20}")
 _FLOAT_TEXT = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
 _OBJLNK_TEXT = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
@@ -63,7 +61,7 @@ def checked(record: Record) -> Value:
         fitted = _FIT[record.type](value)
     except _Unfit:
         fitted = None
-    expected = (int, float) if record.type is DataType.TIME else type(fitted)
+    expected = (int, float) if record.type in (DataType.TIME, DataType.FLOAT) else type(fitted)
     fits = fitted is not None and isinstance(value, expected) and isinstance(value, bool) == isinstance(fitted, bool)
     if not fits or (isinstance(fitted, float) and not math.isfinite(fitted)):
         raise CodecError(f"{record.path}: {shown(value)} is not a value of type {record.type}")
@@ -103,6 +101,11 @@ def _string(value: Value) -> str:
     raise _Unfit
 
 
+def _bare(text: str) -> str:
+    # Zephyr counts the terminating NUL into some texts.
+    return text.strip("\0 \t\r\n")
+
+
 def _utf8(text: str) -> None:
     try:
         text.encode()
@@ -116,7 +119,7 @@ def _whole(value: Value) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str):
-        bare = value.strip()
+        bare = _bare(value)
         if _INTEGER_TEXT.fullmatch(bare):
             return int(bare)
         number = _float(bare)
@@ -147,7 +150,7 @@ def _float(value: Value) -> float:
             raise _Unfit
         return float(value)
     if isinstance(value, str):
-        bare = value.strip()
+        bare = _bare(value)
         if _FLOAT_TEXT.fullmatch(bare):
             return float(bare)
         if bare.lower().lstrip("+-") in ("nan", "inf", "infinity"):
@@ -160,7 +163,7 @@ def _boolean(value: Value) -> bool:
         return value
     if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
-    if isinstance(value, str) and (known := _BOOLEAN_TEXT.get(value.strip().lower())) is not None:
+    if isinstance(value, str) and (known := _BOOLEAN_TEXT.get(_bare(value).lower())) is not None:
         return known
     raise _Unfit
 
@@ -178,15 +181,14 @@ def _time(value: Value) -> int | float:
 
 
 def _time_text(text: str) -> int | float:
-    bare = text.strip()
+    bare = _bare(text)
     if _INTEGER_TEXT.fullmatch(bare):
         return _integer(bare)
     return _time(_float(bare))
 
 
 def _objlnk(value: Value) -> str:
-    # Zephyr counts the terminating NUL into the text.
-    match = _OBJLNK_TEXT.fullmatch(value.rstrip("\0").strip()) if isinstance(value, str) else None
+    match = _OBJLNK_TEXT.fullmatch(_bare(value)) if isinstance(value, str) else None
     if match is None:
         raise _Unfit
     object_id, instance_id = int(match[1]), int(match[2])
