@@ -1,0 +1,156 @@
+"""The `flownexus` command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from flownexus_local import ports
+from flownexus_local.errors import CannotRun
+from flownexus_local.services import SERVICES
+from flownexus_local.settings import StackSettings
+from flownexus_local.up import Up
+
+UNUSABLE = 2
+"""Exit code of a command that its user has to change something for."""
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Group(TyperGroup):
+    """Commands whose user has to change something end with one message and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises typer.Exit in place of CannotRun."""
+        try:
+            return super().invoke(ctx)
+        except CannotRun as error:
+            err.print(f"flownexus: {error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(UNUSABLE) from None
+
+
+app = typer.Typer(
+    name="flownexus",
+    cls=Group,
+    help="LwM2M devices on your own machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+
+Folder = Annotated[
+    Path, typer.Option(help="Where the system keeps its data, secrets and logs.", envvar="FLOWNEXUS_FOLDER")
+]
+DEFAULT_FOLDER = Path(".flownexus")
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class LogLevel(StrEnum):
+    """How much the services log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def port_option(purpose: str, variable: str) -> typer.models.OptionInfo:
+    """A TCP or UDP port that can be given as an option or a variable."""
+    option: typer.models.OptionInfo = typer.Option(help=purpose, envvar=variable, min=1, max=65535)
+    return option
+
+
+@app.command()
+def up(  # noqa: PLR0917 - typer makes each argument an option
+    folder: Folder = DEFAULT_FOLDER,
+    devices: Annotated[
+        int, typer.Option(min=0, help="Simulated devices beside your own.", envvar="FLOWNEXUS_DEVICES")
+    ] = 0,
+    device_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two values of a simulated device.")
+    ] = 5.0,
+    coap_host: Annotated[
+        str | None,
+        typer.Option(help="Address for devices; all of this machine's by default.", envvar="FLOWNEXUS_COAP_HOST"),
+    ] = None,
+    coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
+    api_host: Annotated[str, typer.Option(help="Address of the API.", envvar="FLOWNEXUS_API_HOST")] = "127.0.0.1",
+    api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
+    console_host: Annotated[
+        str, typer.Option(help="Address of the console.", envvar="FLOWNEXUS_CONSOLE_HOST")
+    ] = "127.0.0.1",
+    console_port: Annotated[int, port_option("Port of the console.", "FLOWNEXUS_CONSOLE_PORT")] = 8080,
+    nats_port: Annotated[
+        int | None, port_option("Port of NATS, on this machine only; a free one by default.", "FLOWNEXUS_NATS_PORT")
+    ] = None,
+    postgres_port: Annotated[
+        int | None,
+        port_option("Port of PostgreSQL, on this machine only; a free one by default.", "FLOWNEXUS_POSTGRES_PORT"),
+    ] = None,
+    object_models: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of object definitions (OMA DDF XML); may be repeated.", exists=True, file_okay=False
+        ),
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(envvar="FLOWNEXUS_LOG_LEVEL")] = LogLevel.INFO,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    settings = StackSettings(
+        folder=folder,
+        devices=devices,
+        device_interval_s=device_interval,
+        coap_host=coap_host or ports.any_host(),
+        coap_port=coap_port,
+        api_host=api_host,
+        api_port=api_port,
+        console_host=console_host,
+        console_port=console_port,
+        nats_port=nats_port,
+        postgres_port=postgres_port,
+        object_model_folders=tuple(object_models or ()),
+        log_level=log_level.value,
+    )
+
+    async def run() -> int:
+        return await Up(settings, out).run()
+
+    raise typer.Exit(asyncio.run(run()))
+
+
+@app.command()
+def service(name: Annotated[str, typer.Argument(help=" | ".join(service.name for service in SERVICES))]) -> None:
+    """Run one service in the foreground, configured by environment variables; for containers."""
+    modules = {service.name: service.module for service in SERVICES}
+    if name not in modules:
+        raise CannotRun(f"there is no service {name!r}; there are {', '.join(modules)}")
+    _become(modules[name])
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def simulate(context: typer.Context) -> None:
+    """Run simulated devices against any server; --help lists its options."""
+    _become("flownexus_simulator", *context.args)
+
+
+def _become(module: str, *arguments: str) -> None:
+    # In place of ourselves, so that signals reach the service and not a parent of it.
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is meant

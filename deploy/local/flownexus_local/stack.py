@@ -1,0 +1,199 @@
+"""The system on one machine: what is started, in which order, and how it is wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import nats
+
+from flownexus_api.accounts import FIRST_ADMINISTRATOR, ensure_first_administrator
+from flownexus_local.connection import Connection, write_connection
+from flownexus_local.embedded import places
+from flownexus_local.embedded.account import server_account
+from flownexus_local.embedded.nats import NatsServer
+from flownexus_local.embedded.postgres import PostgresServer
+from flownexus_local.instance import Instance
+from flownexus_local.program import Program, base_environment
+from flownexus_local.readiness import readiness
+from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, reachable
+from flownexus_local.settings import StackSettings
+from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_stages
+from flownexus_schemas import jetstream
+from flownexus_schemas.tables.upgrade import upgrade
+
+SERVER_TIMEOUT_S = 120.0
+"""A PostgreSQL that crashed replays its log first."""
+
+SERVICE_TIMEOUT_S = 60.0
+DATABASE = "flownexus"
+DEVICES_STAGE, SERVERS_STAGE = -1, 9
+
+Progress = Callable[[str, float], None]
+"""Called with what is ready and how many seconds it took."""
+
+
+class Stack:
+    """Starts and stops everything in one instance's folder. `start` raises CannotRun; `stop` can follow at any time."""
+
+    def __init__(self, instance: Instance, settings: StackSettings, report: Report, progress: Progress) -> None:
+        self._instance, self._settings = instance, settings
+        self._report, self._progress = report, progress
+        self._running: list[Supervised] = []
+        self.new_admin_password: str | None = None
+
+    async def start(self) -> Connection:
+        """Start all of it, wait until each part is ready, write connection.json."""
+        server, database = self._servers()
+        await asyncio.to_thread(server.prepare)
+        await asyncio.to_thread(database.prepare)
+        await asyncio.gather(
+            self._serve("nats", server.program(), server.is_ready),
+            self._serve("postgres", database.program(), database.is_ready),
+        )
+        secrets = self._instance.secrets()
+        database_url = await asyncio.to_thread(database.provide, DATABASE, DATABASE, secrets.database_password)
+        await self._migrate(server.url, database_url)
+        wiring = self._wiring(server.url, database_url)
+        invocations = {
+            service.name: invocation(service, wiring, lambda name: self._instance.port(f"{name} health"))
+            for service in SERVICES
+        }
+        await asyncio.gather(
+            *(
+                self._run_service(service.name, service.module, invocations[service.name], service.stop_stage)
+                for service in SERVICES
+            )
+        )
+        if self._settings.devices:
+            await self._simulate()
+        connection = self._connection(wiring, invocations)
+        write_connection(self._instance.folder, connection)
+        return connection
+
+    async def stop(self) -> None:
+        """Stop what runs: the devices, the console, the services, the servers."""
+        await stop_in_stages(self._running)
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for process in self._running:
+            process.kill()
+
+    def _servers(self) -> tuple[NatsServer, PostgresServer]:
+        secrets, settings = self._instance.secrets(), self._settings
+        account = server_account()
+        server = NatsServer(
+            folder=self._instance.folder / "nats",
+            port=settings.nats_port or self._instance.port("nats"),
+            password=secrets.nats_password,
+        )
+        database = PostgresServer(
+            programs=places.programs(account),
+            data=places.data_folder(self._instance.folder, account),
+            port=settings.postgres_port or self._instance.port("postgres"),
+            password=secrets.postgres_password,
+            account=account,
+        )
+        return server, database
+
+    async def _migrate(self, nats_url: str, database_url: str) -> None:
+        started = time.monotonic()
+        await asyncio.to_thread(upgrade, database_url)
+        await provision(nats_url)
+        password = await asyncio.to_thread(ensure_first_administrator, database_url)
+        if password is not None:
+            self._instance.keep(self._instance.secrets().model_copy(update={"admin_password": password}))
+            self.new_admin_password = password
+        self._progress("migrations", time.monotonic() - started)
+
+    async def _serve(self, name: str, program: Program, is_ready: Callable[[], bool]) -> None:
+        await self._supervise(Supervision(name, program, is_ready, self._log(name), SERVERS_STAGE), SERVER_TIMEOUT_S)
+
+    async def _run_service(self, name: str, module: str, call: Invocation, stop_stage: int) -> None:
+        await self._supervise(
+            Supervision(
+                name=name,
+                program=_python(module, folder=self._instance.folder, environment=call.environment),
+                is_ready=lambda: readiness(call.health_url).ready,
+                log=self._log(name),
+                stop_stage=stop_stage,
+            ),
+            SERVICE_TIMEOUT_S,
+        )
+
+    async def _simulate(self) -> None:
+        settings = self._settings
+        arguments = {
+            "--devices": settings.devices,
+            "--interval": settings.device_interval_s,
+            "--server": f"coap://{reachable(settings.coap_host)}:{settings.coap_port}",
+        }
+        program = _python(
+            "flownexus_simulator",
+            *(str(part) for pair in arguments.items() for part in pair),
+            folder=self._instance.folder,
+            environment={},
+        )
+        supervision = Supervision("devices", program, lambda: True, self._log("devices"), DEVICES_STAGE, 3.0)
+        await self._supervise(supervision, SERVICE_TIMEOUT_S)
+
+    async def _supervise(self, supervision: Supervision, timeout_s: float) -> None:
+        started = time.monotonic()
+        process = Supervised(supervision, self._instance.runs, self._report)
+        self._running.append(process)
+        process.launch()
+        await process.until_ready(timeout_s)
+        self._progress(supervision.name, time.monotonic() - started)
+
+    def _wiring(self, nats_url: str, database_url: str) -> Wiring:
+        settings, secrets = self._settings, self._instance.secrets()
+        return Wiring(
+            nats_url=nats_url,
+            database_url=database_url,
+            coap_host=settings.coap_host,
+            coap_port=settings.coap_port,
+            api_host=settings.api_host,
+            api_port=settings.api_port,
+            console_host=settings.console_host,
+            console_port=settings.console_port,
+            token_secret=secrets.token_secret,
+            console_secret=secrets.console_secret,
+            object_model_folders=json.dumps([str(folder.absolute()) for folder in settings.object_model_folders]),
+            log_level=settings.log_level,
+        )
+
+    def _connection(self, wiring: Wiring, invocations: dict[str, Invocation]) -> Connection:
+        return Connection(
+            api_url=wiring.api_url,
+            console_url=wiring.console_url,
+            admin_user=FIRST_ADMINISTRATOR,
+            admin_password=self._instance.secrets().admin_password,
+            nats_url=wiring.nats_url,
+            database_url=wiring.database_url,
+            coap_host=reachable(wiring.coap_host).strip("[]"),
+            coap_port=wiring.coap_port,
+            health={name: call.health_url for name, call in invocations.items()},
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._instance.logs / f"{name}.log"
+
+
+async def provision(nats_url: str) -> None:
+    """Make the streams and buckets. Raises what nats-py raises where NATS is away."""
+    client = await nats.connect(nats_url.split(","), connect_timeout=5, max_reconnect_attempts=3)
+    try:
+        await jetstream.provision(client.jetstream())
+    finally:
+        await client.close()
+
+
+def _python(module: str, *arguments: str, folder: Path, environment: Mapping[str, str]) -> Program:
+    return Program(
+        argv=(sys.executable, "-m", module, *arguments), cwd=folder, env=base_environment() | dict(environment)
+    )
