@@ -1,0 +1,52 @@
+"""The application: routes, errors, health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from flownexus_api import errors
+from flownexus_api.endpoint_names import KeepEncodedSlashes
+from flownexus_api.measured import Measured
+from flownexus_api.parts import Parts
+from flownexus_api.routers import auth, endpoints, users
+from flownexus_runtime.health import Check, health_routes
+
+PREFIX = "/api/v1"
+ROUTERS: tuple[APIRouter, ...] = (auth.router, users.router, endpoints.router)
+
+DESCRIPTION = """Devices, what they sent and how they are.
+
+Log in at `POST /api/v1/auth/token` and send the token as `Authorization: Bearer ...`. Lists answer
+`{"items": [...], "next": cursor}`; errors are problem documents (RFC 9457). Times are ISO 8601 in UTC. Values are JSON
+of their LwM2M type: opaque is base64 text, time is Unix seconds, numbers that JSON lacks are the texts `NaN`,
+`Infinity` and `-Infinity`."""
+
+
+def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = None) -> FastAPI:
+    """The application over its parts; without parts it can only say what it is (`openapi`)."""
+    app = FastAPI(
+        title="Flow Nexus",
+        version=version("flownexus"),
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.parts = parts
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.router.routes.extend(health_routes(checks or {}))
+    errors.install(app)
+    app.add_middleware(KeepEncodedSlashes)
+    app.add_middleware(Measured)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

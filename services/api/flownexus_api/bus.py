@@ -1,0 +1,49 @@
+"""The API's connection to NATS: made in the background, so that the API serves reads while NATS is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from flownexus_runtime import bus as runtime_bus
+from flownexus_runtime.settings import ServiceSettings
+from flownexus_schemas.errors import Unavailable
+
+CLIENT_NAME = "flownexus-api"
+
+
+class Bus:
+    """A NATS connection that may not be there yet, or any more."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
+
+    def jetstream(self) -> JetStreamContext:
+        """JetStream over the connection. Raises Unavailable while NATS is away."""
+        if self._client is None or not self._client.is_connected:
+            raise Unavailable("The message bus is away; try again shortly.")
+        return runtime_bus.jetstream(self._client)
+
+    @contextlib.asynccontextmanager
+    async def connecting(self, settings: ServiceSettings) -> AsyncIterator[None]:
+        """Connect in the background while the block runs, for as long as it takes; close at its end."""
+        task = asyncio.create_task(self._connect(settings))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            if self._client is not None:
+                await self._client.close()
+
+    async def _connect(self, settings: ServiceSettings) -> None:
+        self._client = await runtime_bus.connect(settings, CLIENT_NAME)

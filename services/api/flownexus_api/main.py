@@ -1,0 +1,100 @@
+"""The process: settings, parts, server, a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import structlog
+import uvicorn
+from pydantic import ValidationError
+
+from flownexus_api.app import create_app
+from flownexus_api.bus import Bus
+from flownexus_api.database import create_engine
+from flownexus_api.parts import Parts
+from flownexus_api.readiness import DatabaseWatch
+from flownexus_api.settings import ApiSettings
+from flownexus_api.tokens import Tokens
+from flownexus_runtime import logs
+from flownexus_runtime.process import run, stop_signal
+from flownexus_schemas import objects
+from flownexus_schemas.lwm2m.errors import InvalidObjectModel
+
+log = structlog.get_logger(__name__)
+
+MISCONFIGURED = 2
+GRACE_S = 3
+"""Seconds that answers under way get at a stop."""
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT. A misconfiguration is one line on stderr and exit code 2."""
+    try:
+        settings = ApiSettings()
+        logs.configure("api", settings.log_level, settings.log_format)
+        models = objects.load(settings.object_model_folders)
+    except ValidationError as error:
+        _misconfigured("; ".join(_setting(found["loc"], found["msg"]) for found in error.errors()))
+    except InvalidObjectModel as error:
+        _misconfigured(f"FLOWNEXUS_OBJECT_MODEL_FOLDERS: {error}")
+    parts = Parts(
+        engine=create_engine(settings.database_url.get_secret_value()),
+        bus=Bus(),
+        tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s),
+        models=models,
+    )
+    run(serve(settings, parts))
+
+
+async def serve(settings: ApiSettings, parts: Parts) -> None:
+    """Serve until a signal, then let answers under way end."""
+    stop = stop_signal()
+    database = DatabaseWatch(parts.engine)
+    app = create_app(parts, {"database": database.is_ready, "nats": lambda: parts.bus.is_connected})
+    config = uvicorn.Config(
+        app,
+        settings.api_host,
+        settings.api_port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    try:
+        family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+        listener = socket.create_server((settings.api_host, settings.api_port), family=family, backlog=config.backlog)
+    except OSError as error:
+        _misconfigured(f"cannot listen on {settings.api_host} port {settings.api_port}: {error.strerror}")
+    server = _Server(config)
+    async with parts.bus.connecting(settings), database.watching():
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        log.info("api.listening", host=settings.api_host, port=listener.getsockname()[1])
+        await stop.wait()
+        parts.stopping.set()
+        server.should_exit = True
+        await serving
+    await parts.engine.dispose()
+    log.info("api.stopped")
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # `serve` decides what a signal means.
+        yield
+
+
+def _setting(location: tuple[int | str, ...], message: str) -> str:
+    return f"FLOWNEXUS_{'.'.join(map(str, location)).upper()}: {message}"
+
+
+def _misconfigured(reason: str) -> NoReturn:
+    print(f"flownexus-api: {reason}", file=sys.stderr)  # noqa: T201 - for a person, before there is a log
+    raise SystemExit(MISCONFIGURED)

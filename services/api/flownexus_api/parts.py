@@ -1,0 +1,50 @@
+"""What the routes work with, put together once by `main` and by tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from flownexus_api.bus import Bus
+from flownexus_api.throttle import LoginThrottle
+from flownexus_api.tokens import Tokens
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+
+MAX_HASHING = 2
+"""Passwords checked at a time: each check takes 64 MiB and a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running API. `stopping` is set when the process is about to end."""
+
+    engine: AsyncEngine
+    bus: Bus
+    tokens: Tokens
+    models: ObjectModels
+    throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HASHING))
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that answers this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+
+
+async def _transaction(parts: PartsDep) -> AsyncIterator[AsyncConnection]:
+    async with parts.engine.begin() as connection:
+        yield connection
+
+
+Database = Annotated[AsyncConnection, Depends(_transaction, scope="function")]
+"""The request's one transaction, committed before the answer is sent."""

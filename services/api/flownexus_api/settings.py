@@ -1,0 +1,27 @@
+"""Settings of the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from flownexus_api.database import driver_url
+from flownexus_runtime.settings import ServiceSettings
+
+
+class ApiSettings(ServiceSettings):
+    """Environment variables `FLOWNEXUS_<FIELD>`; see ServiceSettings for those that every service has."""
+
+    database_url: SecretStr = Field(description="`postgresql://user:password@host:port/database`.")
+    api_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token_secret: SecretStr = Field(min_length=32, description="Key that signs access tokens, >= 32 characters.")
+    token_lifetime_s: int = Field(default=900, ge=30, le=86_400, description="Seconds an access token is good for.")
+    object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _a_postgresql_url(cls, url: SecretStr) -> SecretStr:
+        driver_url(url.get_secret_value())
+        return url

@@ -1,0 +1,44 @@
+"""The real application over a real database, and people who can log in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from flownexus_api import accounts
+from flownexus_api.app import create_app
+from flownexus_api.bus import Bus
+from flownexus_api.database import create_engine
+from flownexus_api.parts import Parts
+from flownexus_api.tokens import Tokens
+from flownexus_schemas import objects
+
+SECRET = "a secret of tests, longer than thirty-two characters"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def parts(database_url: str) -> AsyncIterator[Parts]:
+    engine = create_engine(database_url)
+    yield Parts(engine=engine, bus=Bus(), tokens=Tokens(SECRET, 900), models=objects.load())
+    await engine.dispose()
+
+
+@pytest.fixture
+async def anonymous(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application without a token."""
+    transport = httpx.ASGITransport(create_app(parts))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+@pytest.fixture
+async def client(anonymous: httpx.AsyncClient, database_url: str) -> httpx.AsyncClient:
+    """A client that is logged in as a viewer."""
+    accounts.add_user(database_url, "vera", "viewer", PASSWORD)
+    answer = await anonymous.post("/api/v1/auth/token", data={"username": "vera", "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    anonymous.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return anonymous
