@@ -16,13 +16,16 @@ class Observation(Frozen):
     composite: bool = False
     event_type: str | None = None
     content_format: int | None = Field(default=None, description="Accept of the request.")
+    established: bool = Field(
+        default=True, description="Whether the device accepted it; false while it is asked, as a restart asks again."
+    )
 
 
 class StoredRegistration(Frozen):
     """A live registration with its observations. Times in Unix seconds.
 
-    `generation` counts the registrations of the endpoint; `register_fingerprint` is the digest of the datagram that
-    made this one, by which a retransmission is told from a new Register.
+    `generation` is another number at each registration of the endpoint, and grows; `register_fingerprint` is the
+    digest of the datagram that made this one, by which a retransmission is told from a new Register.
     """
 
     endpoint: str
