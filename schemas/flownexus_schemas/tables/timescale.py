@@ -64,8 +64,10 @@ def _extension(connection: Connection) -> bool:
         return True
     offered = connection.scalar(
         text(
-            "select current_setting('shared_preload_libraries') ~ 'timescaledb' "
-            "and exists (select from pg_available_extensions where name = 'timescaledb')"
+            # A CASE, because a plain role may not even ask which libraries are preloaded.
+            "select case when exists (select from pg_available_extensions where name = 'timescaledb') "
+            "and pg_has_role(current_user, 'pg_read_all_settings', 'usage') "
+            "then current_setting('shared_preload_libraries') ~ 'timescaledb' else false end"
         )
     )
     if not offered:
