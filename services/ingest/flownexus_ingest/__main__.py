@@ -1,0 +1,5 @@
+"""`python -m flownexus_ingest`."""
+
+from flownexus_ingest.main import main
+
+main()

@@ -1,0 +1,16 @@
+"""One message of the stream as ingest takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Message(NamedTuple):
+    """`sequence` is that of the stream; `pending` is how many come after it."""
+
+    sequence: int
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str]
+    pending: int

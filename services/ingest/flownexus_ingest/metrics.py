@@ -1,0 +1,22 @@
+"""What /metrics shows of ingest."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter("flownexus_ingest_messages", "Messages whose rows are committed or that were set aside.")
+ROWS = Counter("flownexus_ingest_rows", "Rows inserted.")
+DEAD_LETTERS = Counter("flownexus_ingest_dead_letters", "Messages set aside as dead letters.")
+BATCH_MESSAGES = Histogram(
+    "flownexus_ingest_batch_messages",
+    "Messages in one transaction.",
+    buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000),
+)
+COMMIT_SECONDS = Histogram(
+    "flownexus_ingest_commit_seconds",
+    "Seconds from the first statement of a transaction to its commit.",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+LAG_MESSAGES = Gauge("flownexus_ingest_lag_messages", "Messages of the stream that are not in the tables yet.")
+POSITION = Gauge("flownexus_ingest_position", "Stream sequence up to which the tables are written.")
+RESTARTS = Counter("flownexus_ingest_restarts", "Times that work began anew after something was away.", ["reason"])

@@ -1,0 +1,186 @@
+"""Events to rows, without I/O: the same messages give the same rows."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
+from math import floor
+
+from flownexus_ingest.endpoint_changes import EndpointChange
+from flownexus_ingest.message import Message
+from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Rows, TypeKey, Undecoded
+from flownexus_ingest.values import ValueColumns, value_columns
+from flownexus_schemas.errors import InvalidMessage
+from flownexus_schemas.events import (
+    DeregistrationReason,
+    EndpointDeregistered,
+    EndpointRegistered,
+    EndpointUpdated,
+    Event,
+    LogReported,
+    ObservationChanged,
+    ReportedRecord,
+    ValuesReported,
+    parse_event,
+    subject_of,
+)
+from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.errors import InvalidPath
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.tables.devices import NO_INSTANCE
+
+REGISTRATION_EVENTS = 10240
+"""The object whose resources are the registration events of an endpoint."""
+
+REGISTERED, UNREGISTERED, UPDATED = 0, 1, 2
+DEFAULT_EVENT_TYPE = "composite"
+
+
+def project(messages: Sequence[Message]) -> Rows:
+    """The rows of these messages, which are in the order of the stream. One that cannot be read is in `rejected`."""
+    rows = Rows()
+    for message in messages:
+        try:
+            event = parse_event(message.payload)
+            if subject_of(event) != message.subject:
+                raise InvalidMessage(f"an event of {event.subject!r} ({event.type}) came on another subject")
+            _add(rows, event, message.sequence)
+        except Exception as error:
+            rows.rejected.append(Rejected(message, f"{type(error).__name__}: {error}"))
+    return rows
+
+
+def _add(rows: Rows, event: Event, sequence: int) -> None:
+    """Add one event. What can fail comes before the first change of `rows`: an event is added whole or not at all."""
+    match event:
+        case EndpointRegistered() | EndpointUpdated():
+            _add_registration(rows, event, sequence)
+        case EndpointDeregistered():
+            reading = _life_reading(event, sequence, UNREGISTERED)
+            change = _change(rows, event, sequence)
+            change.deregister(event.data)
+            if event.data.reason is DeregistrationReason.REQUEST:
+                change.seen(event.time)
+            rows.add_reading(reading)
+        case ValuesReported():
+            _add_report(rows, event, sequence)
+        case ObservationChanged():
+            outcome = _outcome(event, sequence)
+            _change(rows, event, sequence)
+            rows.outcomes[outcome[:3]] = outcome
+        case LogReported():
+            log = Log(event.data.time, sequence, event.subject, event.data.level, _text(event.data.text))
+            _change(rows, event, sequence).seen(event.time)
+            rows.logs.append(log)
+
+
+def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, sequence: int) -> None:
+    anew = isinstance(event, EndpointRegistered)
+    reading = _life_reading(event, sequence, REGISTERED if anew else UPDATED)
+    expires_at = event.time + timedelta(seconds=event.data.lifetime_s)
+    change = _change(rows, event, sequence)
+    change.register(event.data, expires_at)
+    change.seen(event.time)
+    if anew:
+        change.registered_at = event.time
+    rows.add_reading(reading)
+
+
+def _add_report(rows: Rows, event: ValuesReported, sequence: int) -> None:
+    report = event.data
+    readings = [_reading(event, sequence, index, record) for index, record in enumerate(report.records)]
+    undecoded = _undecoded(event, sequence) if report.undecoded is not None else None
+    _change(rows, event, sequence).seen(report.received_at)
+    for reading in readings:
+        rows.add_reading(reading)
+    if report.composite and readings:
+        newest = max(reading.time for reading in readings)
+        event_type = _text(report.event_type or DEFAULT_EVENT_TYPE)
+        rows.happenings.append(Happening(newest, sequence, event.subject, event_type, report.received_at, readings))
+    if undecoded is not None:
+        rows.undecoded.append(undecoded)
+
+
+def _change(rows: Rows, event: Event, sequence: int) -> EndpointChange:
+    change = rows.endpoints.get(event.subject)
+    if change is None:
+        change = rows.endpoints[event.subject] = EndpointChange(first_seen_at=event.time, last_sequence=sequence)
+    change.last_sequence = sequence
+    return change
+
+
+def _life_reading(
+    event: EndpointRegistered | EndpointUpdated | EndpointDeregistered, sequence: int, resource_id: int
+) -> Reading:
+    """A registration event as a reading of type time: its value is its own time, in whole seconds as LwM2M has it."""
+    return Reading(
+        time=event.time,
+        stream_sequence=sequence,
+        record_index=0,
+        endpoint=event.subject,
+        resource=(REGISTRATION_EVENTS, resource_id),
+        object_instance_id=0,
+        resource_instance_id=NO_INSTANCE,
+        received_at=event.time,
+        data_type=DataType.TIME.value,
+        value=ValueColumns(value_integer=floor(event.time.timestamp())),
+    )
+
+
+def _reading(event: ValuesReported, sequence: int, index: int, record: ReportedRecord) -> Reading:
+    resource, object_instance_id, resource_instance_id = _placed(record.path)
+    return Reading(
+        record.time,
+        sequence,
+        index,
+        event.subject,
+        resource,
+        object_instance_id,
+        resource_instance_id,
+        event.data.received_at,
+        record.type.value,
+        value_columns(record.type, record.value),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _placed(text: str) -> tuple[TypeKey, int, int]:
+    """The resource type, object instance and resource instance that a record's path names. Raises InvalidPath."""
+    ids = Path.parse(text).ids
+    match ids:
+        case (object_id, object_instance_id, resource_id):
+            return (object_id, resource_id), object_instance_id, NO_INSTANCE
+        case (object_id, object_instance_id, resource_id, resource_instance_id):
+            return (object_id, resource_id), object_instance_id, resource_instance_id
+        case _:
+            raise InvalidPath(f"a value is at a resource or a resource instance, not at {text[:80]!r}")
+
+
+def _outcome(event: ObservationChanged, sequence: int) -> Outcome:
+    change = event.data
+    paths = ",".join(change.observation.paths)
+    diagnostic = _text(change.diagnostic) if change.diagnostic is not None else None
+    return Outcome(
+        event.subject, paths, change.composite, change.state.value, change.code, diagnostic, event.time, sequence
+    )
+
+
+def _undecoded(event: ValuesReported, sequence: int) -> Undecoded:
+    report = event.data
+    return Undecoded(
+        stream_sequence=sequence,
+        endpoint=event.subject,
+        received_at=report.received_at,
+        trigger=report.trigger.value,
+        paths=",".join(report.observation.paths) if report.observation is not None else None,
+        content_format=report.content_format,
+        payload=b64decode(report.payload, validate=True),
+        reason=_text(report.undecoded or ""),
+    )
+
+
+def _text(text: str) -> str:
+    """Text of a device for people to read: PostgreSQL's has no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,134 @@
+"""LWM2M_EVENTS in its order, from any sequence on: a pull consumer that nothing has to be acknowledged to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from flownexus_ingest.message import Message
+
+HEARTBEAT_S = 5.0
+EXPIRES_S = 30.0
+_NS = 1_000_000_000
+_STATUS, _UNFILLED = "Status", "Nats-Pending-Messages"
+_HEARTBEAT = "100"
+_ENDED = frozenset({"404", "408"})
+_NO_HEADERS: dict[str, str] = {}
+
+
+class ReaderLost(Exception):
+    """The consumer is gone or a message was missed: read on from what is written."""
+
+
+class EventReader:
+    """Use it as a context manager; `batch` gives what has come.
+
+    JetStream keeps no position for it: a gap in the consumer's own sequence, a reconnect or silence in place of
+    heartbeats ends it with ReaderLost, and the next reader starts where the tables are.
+    """
+
+    def __init__(self, client: Client, js: JetStreamContext, stream: str, after: int, size: int) -> None:
+        self._client, self._js, self._stream = client, js, stream
+        self._after, self._size = after, size
+        self._buffer: deque[Message] = deque()
+        self._arrived = asyncio.Event()
+        self._lost: str | None = None
+        self._consumer_sequence = 0
+        self._asked = 0
+        self._reconnects = client.stats["reconnects"]
+        self._consumer = ""
+        self._inbox = client.new_inbox()
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> EventReader:
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self._after + 1,
+            ack_policy=AckPolicy.NONE,
+            mem_storage=True,
+            num_replicas=1,
+            inactive_threshold=2 * EXPIRES_S,
+        )
+        self._consumer = (await self._js.add_consumer(self._stream, config)).name
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._take)
+        await self._ask()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client.is_connected:
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+            try:
+                await self._js.delete_consumer(self._stream, self._consumer)
+            except (NotFoundError, TimeoutError):
+                return  # JetStream drops it by itself once it is idle
+
+    async def batch(self) -> list[Message]:
+        """The next 1 to `size` messages; waits for the first, not for more. Raises ReaderLost."""
+        silent = 0
+        while not self._buffer:
+            if self._lost is None and self._client.stats["reconnects"] != self._reconnects:
+                self._lost = "reconnected"
+            if self._lost is not None:
+                raise ReaderLost(self._lost)
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._arrived.wait()
+                silent = 0
+            except TimeoutError:
+                silent += 1
+                if silent > 2 and self._client.is_connected:
+                    self._lost = "silent"
+            await self._ask()
+        taken = [self._buffer.popleft() for _ in range(min(self._size, len(self._buffer)))]
+        await self._ask()
+        return taken
+
+    async def _ask(self) -> None:
+        """Have up to two batches on their way or here."""
+        room = 2 * self._size - self._asked - len(self._buffer)
+        if self._lost is not None or (room < self._size and self._asked):
+            return
+        if room <= 0:
+            return
+        self._asked += room
+        request = {"batch": room, "expires": int(EXPIRES_S * _NS), "idle_heartbeat": int(HEARTBEAT_S * _NS)}
+        await self._client.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}", json.dumps(request).encode(), self._inbox
+        )
+
+    async def _take(self, msg: Msg) -> None:
+        headers = msg.headers
+        if headers is not None and _STATUS in headers and not msg.reply:
+            self._take_status(headers)
+        elif self._lost is None:
+            metadata = msg.metadata
+            self._consumer_sequence += 1
+            if metadata.sequence.consumer != self._consumer_sequence:
+                self._lost = f"message {self._consumer_sequence} of the consumer was missed"
+            else:
+                self._asked -= 1
+                self._buffer.append(
+                    Message(
+                        metadata.sequence.stream, msg.subject, msg.data, headers or _NO_HEADERS, metadata.num_pending
+                    )
+                )
+        self._arrived.set()
+
+    def _take_status(self, headers: dict[str, str]) -> None:
+        status = headers[_STATUS].split(" ", 1)[0]
+        if status == _HEARTBEAT:
+            return
+        if status in _ENDED:
+            self._asked -= min(self._asked, int(headers.get(_UNFILLED, self._asked)))
+        else:
+            self._lost = f"status {headers[_STATUS]} {headers.get('Description', '')}".strip()

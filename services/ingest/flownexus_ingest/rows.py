@@ -1,0 +1,120 @@
+"""The rows that a batch of messages becomes, before names have ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from flownexus_ingest.endpoint_changes import EndpointChange
+from flownexus_ingest.message import Message
+from flownexus_ingest.values import ValueColumns
+
+TypeKey = tuple[int, int]
+"""(object id, resource id)."""
+
+SeriesKey = tuple[str, TypeKey, int, int]
+"""(endpoint, resource type, object instance id, resource instance id)."""
+
+
+class Reading(NamedTuple):
+    """A row of `resource`."""
+
+    time: datetime
+    stream_sequence: int
+    record_index: int
+    endpoint: str
+    resource: TypeKey
+    object_instance_id: int
+    resource_instance_id: int
+    received_at: datetime
+    data_type: str
+    value: ValueColumns
+
+    @property
+    def series(self) -> SeriesKey:
+        return (self.endpoint, self.resource, self.object_instance_id, self.resource_instance_id)
+
+    def is_newer_than(self, other: Reading) -> bool:
+        """By time, then by order of arrival."""
+        return self[:3] > other[:3]
+
+
+class Happening(NamedTuple):
+    """A row of `event` with the readings that it groups."""
+
+    time: datetime
+    stream_sequence: int
+    endpoint: str
+    event_type: str
+    received_at: datetime
+    readings: list[Reading]
+
+
+class Outcome(NamedTuple):
+    """A row of `observation_outcome`."""
+
+    endpoint: str
+    paths: str
+    composite: bool
+    state: str
+    code: str | None
+    diagnostic: str | None
+    time: datetime
+    stream_sequence: int
+
+
+class Log(NamedTuple):
+    """A row of `log_line`."""
+
+    time: datetime
+    stream_sequence: int
+    endpoint: str
+    level: str
+    text: str
+
+
+class Undecoded(NamedTuple):
+    """A row of `undecoded_report`."""
+
+    stream_sequence: int
+    endpoint: str
+    received_at: datetime
+    trigger: str
+    paths: str | None
+    content_format: int | None
+    payload: bytes
+    reason: str
+
+
+class Rejected(NamedTuple):
+    """A message that cannot become rows, and why."""
+
+    message: Message
+    reason: str
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one batch writes. `latest` and `outcomes` hold the newest of each key, `endpoints` the sum of all events."""
+
+    endpoints: dict[str, EndpointChange] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    latest: dict[SeriesKey, Reading] = field(default_factory=dict)
+    happenings: list[Happening] = field(default_factory=list)
+    outcomes: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
+    logs: list[Log] = field(default_factory=list)
+    undecoded: list[Undecoded] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def add_reading(self, reading: Reading) -> None:
+        self.readings.append(reading)
+        newest = self.latest.get(reading.series)
+        if newest is None or reading.is_newer_than(newest):
+            self.latest[reading.series] = reading
+
+    @property
+    def count(self) -> int:
+        """Rows that are inserted; those that are updated in place are not counted."""
+        grouped = sum(1 + len(happening.readings) for happening in self.happenings)
+        return len(self.readings) + grouped + len(self.logs) + len(self.undecoded)

@@ -1,0 +1,92 @@
+"""Ingest as it runs: waits for NATS and the database, works, and begins anew from what is written when one goes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats.errors
+import psycopg
+import structlog
+from nats.aio.client import Client
+
+from flownexus_ingest import metrics
+from flownexus_ingest.identifiers import name_resource_types
+from flownexus_ingest.pipeline import Pipeline
+from flownexus_ingest.reader import EventReader, ReaderLost
+from flownexus_ingest.settings import IngestSettings
+from flownexus_ingest.writer import PositionMoved, Writer
+from flownexus_runtime import bus
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.subjects import Stream
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY_S = 0.2
+LONGEST_DELAY_S = 5.0
+CONNECT_TIMEOUT_S = 5
+
+_AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.TimeoutError, ReaderLost, PositionMoved)
+
+
+class Ingest:
+    """One ingest process. `run` works until cancelled."""
+
+    def __init__(self, settings: IngestSettings, models: ObjectModels) -> None:
+        self._settings, self._models = settings, models
+        self._client: Client | None = None
+        self._working = False
+
+    def is_connected(self) -> bool:
+        """Whether NATS is there."""
+        return self._client is not None and self._client.is_connected
+
+    def is_working(self) -> bool:
+        """Whether rows can be written: the database is there and events are being read."""
+        return self._working
+
+    async def run(self) -> None:
+        """Work; whatever is away is waited for, with growing pauses."""
+        delay = FIRST_DELAY_S
+        try:
+            while True:
+                try:
+                    await self._work()
+                except* _AWAY as group:
+                    reason = _first(group)
+                if self._working:
+                    delay = FIRST_DELAY_S
+                self._working = False
+                metrics.RESTARTS.labels(reason=type(reason).__name__).inc()
+                log.warning("ingest.waiting", reason=type(reason).__name__, error=str(reason)[:300], seconds=delay)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_DELAY_S)
+        finally:
+            if self._client is not None:
+                await self._client.close()
+
+    async def _work(self) -> None:
+        if self._client is None:
+            self._client = await bus.connect(self._settings, "flownexus-ingest")
+        js = bus.jetstream(self._client)
+        info = await js.stream_info(Stream.EVENTS)
+        connection = await psycopg.AsyncConnection.connect(
+            self._settings.database_url.get_secret_value(), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+        )
+        async with connection:
+            writer = Writer(connection, Stream.EVENTS, self._models)
+            named = await name_resource_types(connection, self._models)
+            assert info.created is not None
+            position, another = await writer.prepare(info.created, info.state.last_seq)
+            if another:
+                log.warning("stream.another", stream=Stream.EVENTS, created=info.created.isoformat())
+            async with EventReader(self._client, js, Stream.EVENTS, position, self._settings.ingest_batch) as reader:
+                self._working = True
+                log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
+                await Pipeline(js, Stream.EVENTS, reader, writer, position).run()
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
