@@ -86,7 +86,7 @@ def test_definition_that_the_manual_shows_is_taken(tmp_path: FilePath) -> None:
     manual = (ROOT / "docs" / "objects.md").read_text()
     (shown,) = re.findall(r"```xml\n(.*?)```", manual, re.DOTALL)
     (tmp_path / "tank.xml").write_text(shown)
-    found = load([tmp_path]).resource(Path.parse("26241/0/0"))
+    found = load([tmp_path]).resource(Path.parse("42769/0/0"))
     assert found is not None
     assert (found.name, found.units) == ("Level", "%")
 
