@@ -1,4 +1,4 @@
-"""Content-Format 60: one value as CBOR. LwM2M Core 1.1.1, 7.4.3 and appendix C."""
+"""Content-Format 60: one value as CBOR. LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

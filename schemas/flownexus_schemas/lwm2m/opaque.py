@@ -1,4 +1,4 @@
-"""Content-Format 42: one value as bytes. LwM2M Core 1.1.1, 7.4.2."""
+"""Content-Format 42: one value as bytes. LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SenML records and what they mean in LwM2M, apart from JSON and CBOR. RFC 8428; LwM2M Core 1.1.1, 7.4.4.
+"""SenML records and what they mean in LwM2M, apart from JSON and CBOR. RFC 8428; LwM2M Core 1.1.1, 7.4.
 
 A record is a dict by the labels of JSON. `senml_json` and `senml_cbor` read and write lists of them.
 """

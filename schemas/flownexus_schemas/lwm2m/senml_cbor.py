@@ -1,4 +1,4 @@
-"""Content-Format 112: SenML CBOR. RFC 8428, 6; LwM2M Core 1.1.1, 7.4.5."""
+"""Content-Format 112: SenML CBOR. RFC 8428, 6; LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content-Format 110: SenML JSON. RFC 8428, 5; LwM2M Core 1.1.1, 7.4.4."""
+"""Content-Format 110: SenML JSON. RFC 8428, 5; LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

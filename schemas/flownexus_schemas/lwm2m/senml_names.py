@@ -1,4 +1,4 @@
-"""Names in SenML and the paths they stand for. RFC 8428, 4.5.1; LwM2M Core 1.1.1, 7.4.4."""
+"""Names in SenML and the paths they stand for. RFC 8428, 4.5.1; LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content-Format 0: one value as text. LwM2M Core 1.1.1, 7.4.1 and appendix C."""
+"""Content-Format 0: one value as text. LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

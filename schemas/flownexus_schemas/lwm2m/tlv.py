@@ -1,4 +1,4 @@
-"""TLV, apart from its values: entries of type, identifier and length, nested two deep. LwM2M Core 1.1.1, 7.4.6."""
+"""TLV, apart from its values: entries of type, identifier and length, nested two deep. LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content-Formats 11542 and 1542: what the entries of a TLV mean below a path. LwM2M Core 1.1.1, 7.4.6."""
+"""Content-Formats 11542 and 1542: what the entries of a TLV mean below a path. LwM2M Core 1.1.1, 7.4."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from vectors.payloads import MODELS, Payload, load
 
 from flownexus_schemas.lwm2m.codecs import SUPPORTED, decode, encode
+from vectors.payloads import MODELS, Payload, load
 
 VECTORS = load()
 
