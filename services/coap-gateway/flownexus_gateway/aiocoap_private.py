@@ -1,0 +1,90 @@
+"""Every use of what aiocoap does not promise to keep: how a context is put together from a transport of our own.
+
+aiocoap is the client side here: requests to devices, retransmission, block-wise transfer.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import logging
+import secrets
+from typing import Any
+
+from aiocoap import Context, Message
+from aiocoap.messagemanager import MessageManager
+from aiocoap.numbers.types import CON
+from aiocoap.tokenmanager import TokenManager
+
+VERSION = "0.4.17"
+TOKEN_BYTES = 8
+
+_EXPECTED: tuple[tuple[type, str, tuple[str, ...]], ...] = (
+    (MessageManager, "__init__", ("self", "token_manager")),
+    (MessageManager, "dispatch_message", ("self", "message")),
+    (MessageManager, "dispatch_error", ("self", "error", "remote")),
+    (MessageManager, "_continue_backlog", ("self", "remote")),
+    (MessageManager, "_send_initially", ("self", "message", "messageerror_monitor")),
+    (TokenManager, "__init__", ("self", "context")),
+    (TokenManager, "next_token", ("self",)),
+    (TokenManager, "request", ("self", "request")),
+)
+
+
+class UnexpectedAiocoap(RuntimeError):
+    """Another aiocoap than the one this module was written against."""
+
+
+def check() -> None:
+    """Raises UnexpectedAiocoap if the version or what we use of it differs."""
+    version = importlib.metadata.version("aiocoap")
+    if version != VERSION:
+        raise UnexpectedAiocoap(f"aiocoap {VERSION} is needed, {version} is installed")
+    for owner, name, parameters in _EXPECTED:
+        method = getattr(owner, name, None)
+        if method is None or tuple(inspect.signature(method).parameters) != parameters:
+            raise UnexpectedAiocoap(f"aiocoap {version}: {owner.__name__}.{name} is not as expected")
+
+
+class RandomTokens(TokenManager):  # type: ignore[misc]  # aiocoap is untyped
+    """Tokens of 8 random bytes, or the one that the request brings in `chosen_token`."""
+
+    _chosen: bytes | None = None
+
+    def request(self, request: Any) -> None:
+        self._chosen = getattr(request.request, "chosen_token", None)
+        super().request(request)
+
+    def next_token(self) -> bytes:
+        chosen, self._chosen = self._chosen, None
+        return chosen or secrets.token_bytes(TOKEN_BYTES)
+
+
+class QuickBacklog(MessageManager):  # type: ignore[misc]  # aiocoap is untyped
+    """Without the search through all exchanges at the end of each: with NSTART = 1 the peer has no other."""
+
+    def _continue_backlog(self, remote: Any) -> None:
+        backlog = self._backlogs[remote]
+        while backlog:
+            message, monitor = backlog.pop(0)
+            self._send_initially(message, monitor)
+            if message.mtype is CON:
+                return
+        del self._backlogs[remote]
+
+
+def create_context(message_interface: Any) -> tuple[Context, MessageManager]:
+    """A context whose only transport is `message_interface`; the manager takes what that receives."""
+    context = Context(loggername="coap")
+    context.log.setLevel(max(logging.WARNING, context.log.getEffectiveLevel()))
+    tokens = RandomTokens(context)
+    messages = QuickBacklog(tokens)
+    messages.message_interface = message_interface
+    tokens.token_interface = messages
+    context.request_interfaces.append(tokens)
+    return context, messages
+
+
+def choose_token(message: Message, token: bytes) -> None:
+    """Send this request with a token of our choice."""
+    message.chosen_token = token

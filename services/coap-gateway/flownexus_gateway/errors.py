@@ -1,0 +1,63 @@
+"""Errors to CoAP codes, once. LwM2M Core 1.1.1, table 6.2.7-1 and 6.4.6-1; RFC 7252, 12.1.2."""
+
+from __future__ import annotations
+
+from flownexus_schemas.errors import FlowNexusError, InvalidName, NotFound, PeerError, Unavailable
+from flownexus_schemas.lwm2m.errors import InvalidRegistration, Lwm2mError, UnsupportedContentFormat, UnsupportedVersion
+
+CREATED = 0x41
+DELETED = 0x42
+CHANGED = 0x44
+CONTENT = 0x45
+CONTINUE = 0x5F
+BAD_REQUEST = 0x80
+BAD_OPTION = 0x82
+NOT_FOUND = 0x84
+METHOD_NOT_ALLOWED = 0x85
+REQUEST_ENTITY_INCOMPLETE = 0x88
+PRECONDITION_FAILED = 0x8C
+REQUEST_ENTITY_TOO_LARGE = 0x8D
+UNSUPPORTED_CONTENT_FORMAT = 0x8F
+
+
+class MethodNotAllowed(PeerError):
+    """The path is ours, the method is not its."""
+
+
+class BadOption(PeerError):
+    """A critical option that is not known here. RFC 7252, 5.4.1."""
+
+
+class BlockMissing(PeerError):
+    """A block without those before it. RFC 7959, 2.9.2."""
+
+
+class TooLarge(PeerError):
+    """More than is taken in one request. RFC 7959, 2.9.3."""
+
+
+_CODES: tuple[tuple[type[Exception], int | None], ...] = (
+    # The device sends it again, and some give up for good on an error.
+    (Unavailable, None),
+    (UnsupportedVersion, PRECONDITION_FAILED),
+    (InvalidRegistration, BAD_REQUEST),
+    (UnsupportedContentFormat, UNSUPPORTED_CONTENT_FORMAT),
+    (Lwm2mError, BAD_REQUEST),
+    (NotFound, NOT_FOUND),
+    (MethodNotAllowed, METHOD_NOT_ALLOWED),
+    (BadOption, BAD_OPTION),
+    (BlockMissing, REQUEST_ENTITY_INCOMPLETE),
+    (TooLarge, REQUEST_ENTITY_TOO_LARGE),
+    (InvalidName, BAD_REQUEST),
+)
+
+ANSWERED = (FlowNexusError, Lwm2mError)
+"""What a handler raises to be answered. Anything else is a bug."""
+
+
+def code_of(error: Exception) -> int | None:
+    """The code to answer with; None is silence."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    raise error

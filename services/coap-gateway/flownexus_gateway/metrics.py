@@ -1,0 +1,30 @@
+"""Prometheus metrics of the gateway."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+DATAGRAMS_IN = Counter("flownexus_gateway_datagrams_received", "Datagrams received, by kind.", ["kind"])
+DATAGRAMS_OUT = Counter("flownexus_gateway_datagrams_sent", "Datagrams sent.")
+UNSENT_DATAGRAMS = Counter("flownexus_gateway_unsent_datagrams", "Datagrams that the system did not take.")
+MALFORMED = Counter("flownexus_gateway_malformed_datagrams", "Datagrams that are no CoAP message.")
+NOTIFICATIONS = Counter("flownexus_gateway_notifications", "Notifications of known observations.")
+UNDECODED = Counter("flownexus_gateway_undecoded_payloads", "Payloads published raw, as they could not be decoded.")
+UNKNOWN_TOKENS = Counter("flownexus_gateway_unknown_tokens", "Responses whose token belongs to nothing.")
+UNACKNOWLEDGED = Counter(
+    "flownexus_gateway_unacknowledged", "Messages left without an answer as they could not be kept."
+)
+PUBLISH_SECONDS = Histogram(
+    "flownexus_gateway_publish_seconds",
+    "From the publication of an event to its PubAck.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+PENDING_PUBLISHES = Gauge("flownexus_gateway_pending_publishes", "Events without a PubAck yet.")
+REGISTRATIONS = Gauge("flownexus_gateway_registrations", "Live registrations known to this gateway.")
+OBSERVATIONS = Gauge("flownexus_gateway_observations", "Tokens of observations known to this gateway.")
+DEVICE_REQUESTS = Counter("flownexus_gateway_device_requests", "Requests sent to devices, by outcome.", ["outcome"])
+
+NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")
+REQUEST_IN = DATAGRAMS_IN.labels("request")
+RESPONSE_IN = DATAGRAMS_IN.labels("response")
+EMPTY_IN = DATAGRAMS_IN.labels("empty")

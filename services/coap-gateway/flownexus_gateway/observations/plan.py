@@ -1,0 +1,94 @@
+"""What to ask of a device that has just registered: the profile against what it lists. No I/O but fresh tokens."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from flownexus_schemas.events import Registration
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.errors import InvalidLink
+from flownexus_schemas.lwm2m.link_format import parse_links
+from flownexus_schemas.lwm2m.object_links import ROOT_TYPE
+from flownexus_schemas.lwm2m.object_model import version_key
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.profiles import ObservationProfile
+from flownexus_schemas.registrations import Observation
+
+TOKEN_BYTES = 8
+COMPOSITE_SINCE = (1, 1)
+"""Observe-Composite came with LwM2M 1.1 (Core 1.1.1, 6.4.3)."""
+
+
+def planned_observations(profile: ObservationProfile, registration: Registration) -> tuple[Observation, ...]:
+    """The observations to ask for, each with a token of its own, single ones first.
+
+    A path is asked for where the device lists its object, and its instance where it lists any. Devices of LwM2M 1.0
+    are asked for each object of a composite observation by itself. Composite ones come last: there are clients that
+    never answer them.
+    """
+    listed = tuple(Path.parse(link) for link in registration.object_links)
+    singles = [single.path for single in profile.observe]
+    composites: list[Observation] = []
+    has_composite = (version_key(registration.lwm2m_version) or (1, 0)) >= COMPOSITE_SINCE
+    for composite in profile.observe_composite:
+        present = _present(composite.paths, listed)
+        if not present:
+            continue
+        if not has_composite:
+            singles += [str(Path(Path.parse(path).object_id)) for path in present]
+            continue
+        composites.append(
+            Observation(
+                token=new_token(),
+                paths=present,
+                composite=True,
+                event_type=composite.event_type,
+                content_format=composite_formats(registration)[0],
+                established=False,
+            )
+        )
+    singles = list(dict.fromkeys(_present(singles, listed)))
+    return (*(Observation(token=new_token(), paths=(path,), established=False) for path in singles), *composites)
+
+
+def planned_reads(profile: ObservationProfile, registration: Registration) -> tuple[str, ...]:
+    """The paths to read once."""
+    return _present(profile.read_once, tuple(Path.parse(link) for link in registration.object_links))
+
+
+def composite_formats(registration: Registration) -> tuple[ContentFormat, ContentFormat]:
+    """The Content-Format for composite requests, and the one to try if that is refused.
+
+    Zephyr 3.1 answers Read-Composite in SenML CBOR with 4.04 or with the values of other resources, so it gets SenML
+    JSON although it states `ct=112`; it is known by its root link, which has no `rt`. Everyone else gets what they
+    state, JSON if both, CBOR if nothing.
+    """
+    json, cbor = ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR
+    stated = registration.content_formats
+    if json in stated or (cbor in stated and not _has_root_type(registration.links)):
+        return json, cbor
+    return cbor, json
+
+
+def new_token() -> str:
+    """8 random bytes, in hexadecimal: no two gateways and no two runs of one share a token."""
+    return secrets.token_hex(TOKEN_BYTES)
+
+
+def _present(paths: Iterable[str], listed: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(str(Path.parse(path)) for path in paths if _is_listed(Path.parse(path), listed))
+
+
+def _is_listed(path: Path, listed: tuple[Path, ...]) -> bool:
+    same_object = [link for link in listed if link.object_id == path.object_id]
+    if path.depth < 2 or not any(link.depth == 2 for link in same_object):
+        return bool(same_object)
+    return any(link.object_instance_id == path.object_instance_id for link in same_object)
+
+
+def _has_root_type(links: str) -> bool:
+    try:
+        return any(ROOT_TYPE in (link.get("rt") or "").split() for link in parse_links(links))
+    except InvalidLink:
+        return False

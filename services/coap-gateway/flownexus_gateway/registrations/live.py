@@ -1,0 +1,84 @@
+"""A registration as the gateway holds it in memory: what is stored, and what is known only here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from flownexus_gateway.transport.peer import Peer
+from flownexus_schemas.events import Address, Registration
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.registrations import Observation, StoredRegistration
+
+EXCHANGE_LIFETIME_S = 247.0
+"""For so long a Register with the same bytes may be a retransmission. RFC 7252, 4.8.2."""
+
+ANSWER_UNDERWAY_S = 1.0
+"""For so long after our answer, a retransmission that crossed it may still come."""
+
+
+@dataclass(slots=True, eq=False)
+class LiveRegistration:
+    """One endpoint's registration. Times in Unix seconds.
+
+    `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device that shows that
+    it got our answer: from then on the same Register is that of a rebooted device, not a retransmission.
+    """
+
+    stored: StoredRegistration
+    peer: Peer
+    revision: int
+    answered_at: float = 0.0
+    seen_after_answer: bool = False
+    request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tokens: set[bytes] = field(default_factory=set)
+    versions: dict[int, str] = field(init=False)
+    objects: tuple[Path, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._read_links()
+
+    @property
+    def endpoint(self) -> str:
+        return self.stored.endpoint
+
+    @property
+    def registration(self) -> Registration:
+        return self.stored.registration
+
+    @property
+    def id(self) -> str:
+        return self.stored.registration.registration_id
+
+    @property
+    def expires_at(self) -> float:
+        return self.stored.last_seen_at + self.registration.lifetime_s
+
+    def is_retransmitted(self, fingerprint: str, now: float) -> bool:
+        """Whether a Register of this fingerprint is the one that made this registration, sent again.
+
+        A device that reboots sends the same message id and token from the same port (Zephyr), so equal bytes are not
+        enough: a device that has gone on since has no reason to register again but a reboot.
+        """
+        if fingerprint != self.stored.register_fingerprint or now - self.stored.registered_at > EXCHANGE_LIFETIME_S:
+            return False
+        return not self.seen_after_answer or now - self.answered_at < ANSWER_UNDERWAY_S
+
+    def update(self, registration: Registration, now: float) -> None:
+        """Take over the registration after an Update."""
+        self.stored = self.stored.model_copy(update={"registration": registration, "last_seen_at": now})
+        self._read_links()
+
+    def move(self, peer: Peer) -> None:
+        """The device's address changed."""
+        self.peer = peer
+        registration = self.registration.model_copy(update={"address": Address(host=peer.host, port=peer.port)})
+        self.stored = self.stored.model_copy(update={"registration": registration})
+
+    def observe(self, observations: tuple[Observation, ...]) -> None:
+        """Replace the list of observations."""
+        self.stored = self.stored.model_copy(update={"observations": observations})
+
+    def _read_links(self) -> None:
+        self.versions = {int(object_id): version for object_id, version in self.registration.object_versions.items()}
+        self.objects = tuple(Path.parse(link) for link in self.registration.object_links)

@@ -1,0 +1,71 @@
+"""The LwM2M server's resources: which request is whose. LwM2M Core 1.1.1, 6; Transport 1.1.1, 6.4.3."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flownexus_gateway import errors
+from flownexus_gateway.errors import MethodNotAllowed
+from flownexus_gateway.registrations.identifiers import digest
+from flownexus_gateway.registrations.registrar import Registrar
+from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_gateway.transport.datagram import Option
+from flownexus_gateway.transport.request import DELETE, POST, Answer, Request
+from flownexus_gateway.uplink.report import Report
+from flownexus_gateway.uplink.uplink import Uplink
+from flownexus_schemas.errors import NotFound, Unavailable
+from flownexus_schemas.events import Trigger
+from flownexus_schemas.lwm2m.codecs import SUPPORTED
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.errors import UnsupportedContentFormat
+from flownexus_schemas.lwm2m.path import Path
+
+
+class Router:
+    """Calls the handler of a path."""
+
+    def __init__(self, table: RegistrationTable, registrar: Registrar, uplink: Uplink) -> None:
+        self._table, self._registrar, self._uplink = table, registrar, uplink
+
+    async def handle(self, request: Request) -> Answer:
+        """Raises what `errors.code_of` takes."""
+        match request.path, request.message.code:
+            case ("rd",), code if code == POST:
+                return await self._register(request)
+            case ("rd", identifier), code if code == POST:
+                await self._registrar.update(request, identifier)
+                return Answer(errors.CHANGED)
+            case ("rd", identifier), code if code == DELETE:
+                await self._registrar.deregister(request, identifier)
+                return Answer(errors.DELETED)
+            case ("dp",), code if code == POST:
+                return await self._send(request)
+            case ("rd",) | ("rd", _) | ("dp",), _:
+                raise MethodNotAllowed("this path takes other methods")
+        raise NotFound("there is nothing at this path")
+
+    async def _register(self, request: Request) -> Answer:
+        identifier = await self._registrar.register(request)
+        return Answer(
+            errors.CREATED, ((Option.LOCATION_PATH, b"rd"), (Option.LOCATION_PATH, identifier.encode()))
+        )
+
+    async def _send(self, request: Request) -> Answer:
+        """Send, of LwM2M 1.1: 4.04 to a client that is not registered. LwM2M Core 1.1.1, 6.4.4."""
+        live = self._table.of_address(request.peer.socket_address)
+        if live is None:
+            raise NotFound("no device is registered from this address")
+        if request.content_format is not None and request.content_format not in SUPPORTED:
+            raise UnsupportedContentFormat(f"Content-Format {request.content_format} is not known here")
+        live.seen_after_answer = True
+        report = Report(
+            live, Trigger.SEND, True, None, None, Path(), request.payload, request.content_format,
+            ContentFormat.SENML_CBOR, request.received_at,
+        )  # fmt: skip
+        message = request.message
+        event_id = digest("send", live.id, message.message_id, message.token, request.payload)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._uplink.publish(report, event_id, lambda is_kept: None if answer.done() else answer.set_result(is_kept))
+        if not await answer:
+            raise Unavailable("JetStream did not take the event")
+        return Answer(errors.CHANGED)

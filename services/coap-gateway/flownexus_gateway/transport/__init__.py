@@ -1,0 +1,1 @@
+"""CoAP over UDP: datagrams, the socket, the interface to aiocoap."""

@@ -1,0 +1,129 @@
+"""The UDP socket: dual stack, a large receive buffer, answers from the address that was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from flownexus_gateway import metrics
+from flownexus_gateway.transport.peer import Peer, SocketAddress, is_link_local, socket_address_of
+
+log = structlog.get_logger(__name__)
+
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+"""Asked of the system, which may give less (net.core.rmem_max): room for a burst while the loop is busy."""
+
+_MAX_DATAGRAM = 65535
+_PER_WAKE_UP = 128
+_ANCILLARY_BYTES = 128
+
+Receive = Callable[[bytes, Peer], None]
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking socket. `::` takes IPv4 too, and falls back to `0.0.0.0` on a machine without IPv6.
+
+    Raises OSError: port in use, address not ours.
+    """
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        if host == "::" and error.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+            return _bind("0.0.0.0", port)  # noqa: S104 - the IPv4 half of the address asked for
+        raise
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+    )[0]
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            if host == "::":
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class UdpSocket:
+    """Reads datagrams on the loop and hands each to `receive`; sends at once or not at all."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._receive: Receive | None = None
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def start(self, receive: Receive) -> None:
+        """Begin to read. Until then datagrams wait in the system's buffer."""
+        self._receive = receive
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+
+    def stop_reading(self) -> None:
+        """Read no more; answers can still be sent."""
+        if self._receive is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._receive = None
+
+    def close(self) -> None:
+        self.stop_reading()
+        self._socket.close()
+
+    def peer(self, host: str, port: int) -> Peer:
+        """The peer at a stored address."""
+        return Peer(socket_address_of(host, port, self._socket.family), None, self.send)
+
+    def _readable(self) -> None:
+        for _ in range(_PER_WAKE_UP):
+            try:
+                data, ancillary, _, address = self._socket.recvmsg(_MAX_DATAGRAM, _ANCILLARY_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # An ICMP error of an earlier send; the socket itself is well.
+                log.debug("udp.receive_error", error=str(error))
+                continue
+            local = ancillary[0][2] if ancillary else None
+            if self._receive is not None:
+                self._receive(data, Peer(_plain(address), local, self.send))
+
+    def send(self, data: bytes, peer: Peer) -> None:
+        """Send one datagram. What the system refuses is counted and lost, as on the wire: CoAP retransmits."""
+        try:
+            if peer.local is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.sendmsg([data], [_source(peer)], 0, peer.socket_address)
+                    metrics.DATAGRAMS_OUT.inc()
+                    return
+            self._socket.sendto(data, peer.socket_address)
+            metrics.DATAGRAMS_OUT.inc()
+        except OSError as error:
+            metrics.UNSENT_DATAGRAMS.inc()
+            log.debug("udp.send_error", peer=repr(peer), error=str(error))
+
+
+def _plain(address: SocketAddress) -> SocketAddress:
+    # The flow label differs between datagrams of one peer.
+    return address if len(address) == 2 else (address[0], address[1], 0, address[3])
+
+
+def _source(peer: Peer) -> tuple[int, int, bytes]:
+    assert peer.local is not None
+    # in6_pktinfo: the address, then the interface, which only a link-local address needs.
+    local = peer.local if is_link_local(peer.socket_address[0]) else peer.local[:16] + bytes(len(peer.local) - 16)
+    return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, local

@@ -1,0 +1,105 @@
+"""A payload as a `reported` event. The JSON is written directly; a test holds it equal to the ValuesReported model."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+
+import orjson
+
+from flownexus_gateway import metrics
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.cloudevent import utc
+from flownexus_schemas.events import Trigger, ValuesReported
+from flownexus_schemas.lwm2m import codecs
+from flownexus_schemas.lwm2m.errors import Lwm2mError
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.record import Value
+from flownexus_schemas.lwm2m.timestamps import TimedRecord, anchor
+from flownexus_schemas.registrations import Observation
+
+MAX_EVENT_BYTES = 900_000
+"""NATS takes 1 MiB; a report above this is published raw."""
+
+_TYPE = ValuesReported.model_fields["type"].default
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One payload from a device. `received_at` in Unix seconds; `assumed_format` where it states none."""
+
+    live: LiveRegistration
+    trigger: Trigger
+    composite: bool
+    event_type: str | None
+    observation: Observation | None
+    base_path: Path
+    payload: bytes
+    content_format: int | None
+    assumed_format: int
+    received_at: float
+
+
+def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str | None]:
+    """The values, or none and the reason why."""
+    format_ = report.assumed_format if report.content_format is None else report.content_format
+    try:
+        records = codecs.decode(report.payload, format_, report.base_path, models, report.live.versions)
+    except Lwm2mError as error:
+        metrics.UNDECODED.inc()
+        return [], str(error)
+    return anchor(records, report.received_at), None
+
+
+def write_event(
+    report: Report, records: list[TimedRecord], undecoded: str | None, event_id: str, source: str
+) -> bytes:
+    """The event as JSON. Records that would not fit into a message are left to the raw payload."""
+    received_at = utc(report.received_at)
+    observation = report.observation
+    data = {
+        "registration_id": report.live.id,
+        "trigger": report.trigger.value,
+        "composite": report.composite,
+        "event_type": report.event_type,
+        "observation": None if observation is None else {"token": observation.token, "paths": observation.paths},
+        "records": [
+            {
+                "path": str(record.path),
+                "type": record.type.value,
+                "value": wire_value(record.value),
+                "time": received_at if record.anchored else utc(record.time),
+                "anchored": record.anchored,
+            }
+            for record in records
+        ],
+        "content_format": report.content_format,
+        "payload": base64.b64encode(report.payload).decode(),
+        "undecoded": undecoded,
+        "received_at": received_at,
+    }
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "subject": report.live.endpoint,
+        "time": received_at,
+        "datacontenttype": "application/json",
+        "type": _TYPE,
+        "data": data,
+    }
+    written = orjson.dumps(event, option=orjson.OPT_UTC_Z)
+    if len(written) > MAX_EVENT_BYTES and records:
+        return write_event(report, [], f"{len(records)} values are more than one message holds", event_id, source)
+    return written
+
+
+def wire_value(value: Value) -> bool | int | float | str:
+    """A value as the bus has it: bytes in base64, a float that JSON lacks by its name."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

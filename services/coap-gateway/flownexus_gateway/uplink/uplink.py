@@ -1,0 +1,170 @@
+"""Payloads from devices to the bus: notifications, first values of observations, answers to reads, Send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from flownexus_gateway import metrics
+from flownexus_gateway.publisher import Kept, Publisher
+from flownexus_gateway.registrations.identifiers import digest
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.table import KnownToken, RegistrationTable
+from flownexus_gateway.transport.datagram import Header, Message, Option, Type, code_text, empty, read_message
+from flownexus_gateway.transport.peer import Peer
+from flownexus_gateway.uplink.report import Report, decode, write_event
+from flownexus_schemas import subjects
+from flownexus_schemas.cloudevent import utc
+from flownexus_schemas.events import ObservationChange, ObservationChanged, ObservationRef, ObservationState, Trigger
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.timestamps import TimedRecord
+from flownexus_schemas.registrations import Observation
+from flownexus_schemas.subjects import EventKind
+
+log = structlog.get_logger(__name__)
+
+Changed = Callable[[LiveRegistration], None]
+"""Told that a registration is to be stored again, when there is time."""
+
+_SUCCESS = 2
+
+
+class Uplink:
+    """Publishes what devices report."""
+
+    def __init__(
+        self,
+        table: RegistrationTable,
+        publisher: Publisher,
+        models: ObjectModels,
+        source: str,
+        changed: Changed,
+    ) -> None:
+        self._table, self._publisher, self._models, self._source = table, publisher, models, source
+        self._changed = changed
+
+    def notification(self, data: bytes, header: Header, peer: Peer, known: KnownToken) -> None:
+        """A response with the token of an observation: decode, publish, acknowledge at the PubAck.
+
+        Raises MalformedDatagram. LwM2M Core 1.1.1, 6.4.2; RFC 7641, 3.2.
+        """
+        metrics.NOTIFICATIONS.inc()
+        message = read_message(data, header)
+        live = known.live
+        live.seen_after_answer = True
+        if live.peer.socket_address != peer.socket_address:
+            self._follow(live, peer)
+        sequence = message.uint(Option.OBSERVE)
+        event_id = digest(
+            "reported", live.endpoint, header.token, header.message_id, -1 if sequence is None else sequence,
+            message.code, message.payload,
+        )  # fmt: skip
+        acknowledge = _acknowledgement(header, peer)
+        if message.code >> 5 != _SUCCESS:
+            self._cancelled(known, message, event_id, acknowledge)
+            return
+        observation = known.observation
+        report = Report(
+            live,
+            Trigger.NOTIFY,
+            observation.composite,
+            observation.event_type,
+            observation,
+            known.base_path,
+            message.payload,
+            message.uint(Option.CONTENT_FORMAT),
+            assumed_format(observation),
+            time.time(),
+        )
+        self.publish(report, event_id, acknowledge)
+
+    def publish(self, report: Report, event_id: str, kept: Kept) -> list[TimedRecord]:
+        """Publish a report; its values, decoded. `kept` as in Publisher.publish."""
+        records, undecoded = decode(report, self._models)
+        if undecoded is not None:
+            log.warning("report.undecoded", endpoint=report.live.endpoint, reason=undecoded)
+        event = write_event(report, records, undecoded, event_id, self._source)
+        self._publisher.publish(subjects.event(report.live.endpoint, EventKind.REPORTED), event, event_id, kept)
+        return records
+
+    def observation_changed(
+        self,
+        live: LiveRegistration,
+        observation: Observation,
+        state: ObservationState,
+        code: str | None,
+        diagnostic: str | None,
+    ) -> ObservationChanged:
+        """The event of an observation's outcome; the same outcome has the same id."""
+        return ObservationChanged(
+            id=digest("observation", live.id, observation.token, state),
+            source=self._source,
+            subject=live.endpoint,
+            time=utc(time.time()),
+            data=ObservationChange(
+                registration_id=live.id,
+                state=state,
+                observation=ObservationRef(token=observation.token, paths=observation.paths),
+                composite=observation.composite,
+                code=code,
+                diagnostic=diagnostic,
+            ),
+        )
+
+    def _cancelled(self, known: KnownToken, message: Message, event_id: str, acknowledge: Kept) -> None:
+        """An error code ends the observation. RFC 7641, 3.2."""
+        live, observation = known.live, known.observation
+
+        def kept(is_kept: bool) -> None:
+            if is_kept and self._table.tokens.get(message.token) is known:
+                rest = tuple(other for other in live.stored.observations if other.token != observation.token)
+                live.observe(rest)
+                self._table.set_tokens(live)
+                self._changed(live)
+            acknowledge(is_kept)
+
+        code = code_text(message.code)
+        log.warning("observation.ended_by_device", endpoint=live.endpoint, paths=observation.paths, code=code)
+        event = self.observation_changed(live, observation, ObservationState.CANCELLED, code, diagnostic(message.payload))
+        event = event.model_copy(update={"id": event_id})
+        subject = subjects.event(live.endpoint, EventKind.OBSERVATION)
+        self._publisher.publish(subject, event.model_dump_json().encode(), event_id, kept)
+
+    def _follow(self, live: LiveRegistration, peer: Peer) -> None:
+        """A NAT gave the device another address: requests go there from now on."""
+        log.info("registration.moved", endpoint=live.endpoint, former=repr(live.peer), address=repr(peer))
+        former = live.peer.socket_address
+        live.move(peer)
+        self._table.moved(live, former)
+        self._changed(live)
+
+
+def assumed_format(observation: Observation | None, path: Path | None = None) -> int:
+    """The format of a payload that states none: the one asked for, else text for a resource, TLV for what is above.
+
+    RFC 7252, 5.5.1, leaves it to the application.
+    """
+    if observation is not None and observation.content_format is not None:
+        return observation.content_format
+    if observation is not None and not observation.composite:
+        path = Path.parse(observation.paths[0])
+    return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
+
+
+def diagnostic(payload: bytes) -> str | None:
+    """The diagnostic payload of an error as text. RFC 7252, 5.5.2."""
+    return payload.decode(errors="replace").replace("\x00", "\ufffd")[:500] or None
+
+
+def _acknowledgement(header: Header, peer: Peer) -> Kept:
+    def acknowledge(is_kept: bool) -> None:
+        if not is_kept:
+            metrics.UNACKNOWLEDGED.inc()
+        elif header.type == Type.CON:
+            peer.send(empty(Type.ACK, header.message_id))
+
+    return acknowledge
