@@ -17,12 +17,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import nats
 import psycopg
-from harness.embedded import running_nats, running_postgres
-from harness.services import ServiceProcess
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
 from flownexus_schemas import jetstream
 from flownexus_schemas.tables.upgrade import upgrade
+from harness.embedded import running_nats, running_postgres
+from harness.services import ServiceProcess
 
 PER_ENDPOINT_INTERVAL_S = 0.01
 
@@ -58,7 +59,7 @@ def report(number: int, endpoints: int, start: float) -> tuple[str, bytes, str]:
 async def fill(js: JetStreamContext, messages: int, endpoints: int) -> None:
     """Publish so many notifications."""
     start = time.time() - messages * PER_ENDPOINT_INTERVAL_S
-    window: list[asyncio.Future[object]] = []
+    window: list[asyncio.Future[PubAck]] = []
     for number in range(messages):
         subject, payload, identity = report(number, endpoints, start)
         window.append(await js.publish_async(subject, payload, headers={"Nats-Msg-Id": identity}))
