@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from typer.core import TyperGroup
 
+from flownexus_api.accounts import FIRST_ADMINISTRATOR, add_user
 from flownexus_local import ports
+from flownexus_local.api_client import ApiClient
+from flownexus_local.connection import read_connection
+from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
+from flownexus_local.migration import migrate_servers
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
+from flownexus_local.terminal import endpoint_table, event_line
 from flownexus_local.up import Up
+from flownexus_schemas.errors import FlowNexusError
 
 UNUSABLE = 2
 """Exit code of a command that its user has to change something for."""
@@ -134,6 +144,86 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         return await Up(settings, out).run()
 
     raise typer.Exit(asyncio.run(run()))
+
+
+@app.command()
+def migrate(
+    database_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_DATABASE_URL", help="PostgreSQL 15 or newer.")],
+    nats_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_NATS_URL", help="NATS with JetStream.")],
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for both.")] = 60.0,
+) -> None:
+    """Bring a database and a NATS server of your own to this version; for containers. `up` does it by itself."""
+    password = asyncio.run(migrate_servers(database_url, nats_url, timeout))
+    if password is not None:
+        out.print(f"First administrator: {FIRST_ADMINISTRATOR}, password {password} (shown this once)", markup=False)
+    out.print("The database and the streams are up to date.")
+
+
+@user_app.command("add")
+def add(
+    name: str,
+    role: Annotated[Role, typer.Option(help="What the user may do.")],
+    folder: Folder = DEFAULT_FOLDER,
+    database_url: Annotated[
+        str | None, typer.Option(envvar="FLOWNEXUS_DATABASE_URL", help="Where there is no system in the folder.")
+    ] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for a password in place of making one.")] = False,
+) -> None:
+    """Add a user and print the password that was made for it, once."""
+    chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
+    try:
+        password = add_user(database_url or read_connection(folder).database_url, name, role.value, chosen)
+    except FlowNexusError as error:
+        raise CannotRun(str(error)) from None
+    out.print(f"{name} is {role.value} now" + ("" if ask else f", with the password {password}"), markup=False)
+
+
+@app.command()
+def endpoints(folder: Folder = DEFAULT_FOLDER) -> None:
+    """List the devices: who is registered, and when each was last seen."""
+    with ApiClient(folder) as api:
+        listed = list(api.endpoints())
+    if not listed:
+        out.print("No device has registered yet: `flownexus simulate --devices 5` makes some.", markup=False)
+        return
+    out.print(endpoint_table(listed, datetime.now(UTC)))
+
+
+@app.command()
+def watch(
+    endpoint: Annotated[str | None, typer.Argument(help="One device; all of them by default.")] = None,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Show what happens, as it happens, until Ctrl-C."""
+    with ApiClient(folder) as api, suppress(KeyboardInterrupt):
+        for event in api.events(endpoint):
+            out.print(event_line(event), soft_wrap=True)
+
+
+@app.command()
+def doctor(
+    folder: Folder = DEFAULT_FOLDER,
+    coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
+    api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
+    console_port: Annotated[int, port_option("Port of the console.", "FLOWNEXUS_CONSOLE_PORT")] = 8080,
+) -> None:
+    """Say what is wrong with this machine or the running system, and what to do. Exit code 1 if anything is."""
+    settings = StackSettings(
+        folder=folder,
+        coap_host=ports.any_host(),
+        coap_port=coap_port,
+        api_host="127.0.0.1",
+        api_port=api_port,
+        console_host="127.0.0.1",
+        console_port=console_port,
+    )
+    troubled = False
+    for what, state, advice in examine(settings):
+        troubled |= bool(advice)
+        out.print(f"  {'[red]✗[/]' if advice else '[green]✓[/]'} {escape(f'{what:<12} {state}')}", soft_wrap=True)
+        if advice:
+            out.print(f"      {advice}", markup=False, soft_wrap=True)
+    raise typer.Exit(int(troubled))
 
 
 @app.command()

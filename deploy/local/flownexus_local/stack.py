@@ -9,22 +9,19 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import nats
-
-from flownexus_api.accounts import FIRST_ADMINISTRATOR, ensure_first_administrator
+from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.connection import Connection, write_connection
 from flownexus_local.embedded import places
 from flownexus_local.embedded.account import server_account
 from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import PostgresServer
 from flownexus_local.instance import Instance
+from flownexus_local.migration import migrate_servers
 from flownexus_local.program import Program, base_environment
 from flownexus_local.readiness import readiness
 from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, reachable
 from flownexus_local.settings import StackSettings
 from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_stages
-from flownexus_schemas import jetstream
-from flownexus_schemas.tables.upgrade import upgrade
 
 SERVER_TIMEOUT_S = 120.0
 """A PostgreSQL that crashed replays its log first."""
@@ -103,9 +100,7 @@ class Stack:
 
     async def _migrate(self, nats_url: str, database_url: str) -> None:
         started = time.monotonic()
-        await asyncio.to_thread(upgrade, database_url)
-        await provision(nats_url)
-        password = await asyncio.to_thread(ensure_first_administrator, database_url)
+        password = await migrate_servers(database_url, nats_url)
         if password is not None:
             self._instance.keep(self._instance.secrets().model_copy(update={"admin_password": password}))
             self.new_admin_password = password
@@ -182,15 +177,6 @@ class Stack:
 
     def _log(self, name: str) -> Path:
         return self._instance.logs / f"{name}.log"
-
-
-async def provision(nats_url: str) -> None:
-    """Make the streams and buckets. Raises what nats-py raises where NATS is away."""
-    client = await nats.connect(nats_url.split(","), connect_timeout=5, max_reconnect_attempts=3)
-    try:
-        await jetstream.provision(client.jetstream())
-    finally:
-        await client.close()
 
 
 def _python(module: str, *arguments: str, folder: Path, environment: Mapping[str, str]) -> Program:
