@@ -70,10 +70,10 @@ class HistoryPanel:
                     field = ui.element("input").classes("field").props('type="datetime-local" step="1"')
                     field.on("change", lambda event, which=which: self._choose_date(which, event), js_handler=TO_UTC)
 
-    async def choose(self, resource: Resource) -> None:
-        """Show the past of this resource."""
+    async def choose(self, resource: Resource, title: str) -> None:
+        """Show the past of this resource under this title."""
         self._resource = resource
-        self._title.text = resource.name or f"Resource {resource.id}"
+        self._title.text = title
         self._path.text = resource.path
         self._chart.zoom_out()
         await self.refresh()

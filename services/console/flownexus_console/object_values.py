@@ -39,6 +39,12 @@ class ObjectValues:
         resource = self._known.get(path)
         return None if resource is None else self._over(resource)
 
+    def title(self, resource: Resource) -> str:
+        """A resource's name with its object's: `Temperature · Sensor Value`."""
+        object_id = int(resource.path.split("/")[0])
+        name = next((known.name for known in self.tree.items if known.id == object_id), None)
+        return f"{name or f'Object {object_id}'} · {resource.name or f'Resource {resource.id}'}"
+
     def first_numeric(self) -> Resource | None:
         """A resource to show when nobody has chosen one: a measured value before a setting of the device."""
         numeric = [self._over(resource) for resource in self._known.values() if is_numeric(self._over(resource))]

@@ -36,7 +36,8 @@ export function duration(seconds) {
 /** A LwM2M value as people read it. `type` is the data type of its model, or null. */
 export function value(raw, type) {
   if (raw === null || raw === undefined) return "";
-  if (type === "time" && typeof raw === "number") return absolute(raw * 1000);
+  if (type === "time" && typeof raw === "number")
+    return new Date(raw * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   if (type === "opaque") return `${Math.floor((String(raw).replace(/=+$/, "").length * 3) / 4)} bytes`;
   if (typeof raw === "boolean") return raw ? "true" : "false";
   if (typeof raw === "number" && !Number.isInteger(raw)) return String(Number(raw.toPrecision(7)));

@@ -48,13 +48,12 @@ export default {
             <tbody>
               <tr v-for="resource in shown(object, instance)" :key="resource.path" :class="{ selected: resource.path === selected }">
                 <th scope="row">{{ resource.name ?? "Resource " + resource.id }} <span class="mono id">{{ resource.path }}</span></th>
-                <td class="value" :key="resource.path + ':' + (flashes[resource.path] ?? 0)"
-                    :class="{ flash: flashes[resource.path] }" :data-path="resource.path">
-                  <button type="button" v-if="resource.chartable" :aria-pressed="String(resource.path === selected)"
+                <td class="value" :data-path="resource.path">
+                  <button type="button" v-if="resource.chartable" :key="flashes[resource.path] ?? 0" :class="{ flash: flashes[resource.path] }" :aria-pressed="String(resource.path === selected)"
                           title="Show the history" @click="$emit('choose', resource.path)">
                     <span class="reading">{{ text(resource) }}</span><span class="units" v-if="resource.units">{{ resource.units }}</span>
                   </button>
-                  <span v-else-if="resource.value !== null" class="reading" :title="String(resource.value)">{{ text(resource) }}<span class="units" v-if="resource.units"> {{ resource.units }}</span></span>
+                  <span v-else-if="resource.value !== null" class="reading" :key="flashes[resource.path] ?? 0" :class="{ flash: flashes[resource.path] }" :title="String(resource.value)">{{ text(resource) }}<span class="units" v-if="resource.units"> {{ resource.units }}</span></span>
                   <span v-else class="muted">–</span>
                 </td>
                 <td class="age muted number" :title="at(resource.time)">{{ resource.time ? ago(resource.time) : "" }}</td>

@@ -17,7 +17,7 @@ from flownexus_console.object_values import ObjectValues
 from flownexus_console.session import Session, to_login
 from flownexus_schemas.events import Event, ValuesReported
 
-EVENTS_SHOWN = 20
+EVENTS_SHOWN = 12
 HISTORY_AGAIN_S = 60.0
 
 
@@ -54,11 +54,11 @@ class EndpointView:
             self._unknown = text("div", "", "panel empty").props("hidden")
             self._columns = ui.element("div").classes("columns")
             with self._columns:
-                with ui.element("div").classes("side"):
-                    self._history = HistoryPanel(console.api, session.token, name, self._frame)
+                self._history = HistoryPanel(console.api, session.token, name, self._frame)
+                self._objects = ObjectList(self._choose)
+                with ui.element("div").classes("past"):
                     self._observations = ObservationList()
                     self._events = EventList()
-                self._objects = ObjectList(self._choose)
 
     async def live(self) -> None:
         """Keep the page current until it is closed."""
@@ -116,7 +116,7 @@ class EndpointView:
         if resource is not None:
             self._selected = path
             self._draw_objects()
-            await self._history.choose(resource)
+            await self._history.choose(resource, self._values.title(resource))
 
     def _draw_objects(self) -> None:
         self._objects.show(self._values.objects(), self._selected)

@@ -67,7 +67,7 @@ class FleetView:
                 ui.element("input")
                 .classes("field")
                 .props('type="search" placeholder="Filter by name" aria-label="Filter by name" spellcheck="false"')
-                .on("input", self._filter_name, args=["target.value"], js_handler="(e) => emit(e.target.value)")
+                .on("input", self._filter_name, js_handler="(e) => emit(e.target.value)", throttle=0.2)
             )
             self._search.props["value"] = self._q
             ui.element("span").classes("spacer")
