@@ -13,7 +13,10 @@ from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.lwm2m.datatype import DataType
 
 JsonValue = bool | int | float | str
-PathText = Annotated[str, Field(pattern=r"^/?\d{1,5}(/\d{1,5}){0,3}$", examples=["3303/0/5700"])]
+# ASCII digits without leading zeros, as `Path.parse` takes them; \d would take other scripts' digits too.
+PathText = Annotated[
+    str, Field(pattern=r"^/?(0|[1-9][0-9]{0,4})(/(0|[1-9][0-9]{0,4})){0,3}$", examples=["3303/0/5700"])
+]
 Paths = Annotated[tuple[PathText, ...], Field(min_length=1)]
 
 

@@ -18,9 +18,11 @@ MAX_ENDPOINT_BYTES = 255
 """UTF-8 bytes of an endpoint name that we take."""
 
 _SUBJECT_SAFE = frozenset((string.ascii_letters + string.digits + ":_-").encode())
-_KEY_SAFE = frozenset((string.ascii_letters + string.digits + "_-").encode())
+# Keys that begin with _kv are NATS's own (ADR-8), so an underscore is escaped.
+_KEY_SAFE = frozenset((string.ascii_letters + string.digits + "-").encode())
 _SUBJECT_ESCAPE = re.compile(r"%([0-9A-F]{2})")
 _KEY_ESCAPE = re.compile(r"=([0-9A-F]{2})")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Stream(StrEnum):
@@ -96,6 +98,13 @@ def endpoint_of_key(key: str) -> str:
     return _unescape(key, _KEY_ESCAPE)
 
 
+def _plain(name: str) -> str:
+    """A name of our own making as it is: ids, services. Raises InvalidName."""
+    if not _PLAIN.fullmatch(name):
+        raise InvalidName(f"{name[:80]!r} is not a name of 1 to 64 letters, digits, - and _")
+    return name
+
+
 def event(endpoint: str, kind: EventKind) -> str:
     """`lwm2m.event.<endpoint>.<kind>` in LWM2M_EVENTS."""
     return f"lwm2m.event.{endpoint_token(endpoint)}.{kind}"
@@ -115,20 +124,20 @@ def endpoint_of_subject(subject: str) -> str:
 
 
 def operation(endpoint: str, operation_id: str) -> str:
-    """`lwm2m.operation.<endpoint>.<operation id>` in LWM2M_OPERATIONS."""
-    return f"lwm2m.operation.{endpoint_token(endpoint)}.{operation_id}"
+    """`lwm2m.operation.<endpoint>.<operation id>` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.operation.{endpoint_token(endpoint)}.{_plain(operation_id)}"
 
 
 def firmware(endpoint: str, update_id: str) -> str:
-    """`lwm2m.firmware.<endpoint>.<update id>` in LWM2M_OPERATIONS."""
-    return f"lwm2m.firmware.{endpoint_token(endpoint)}.{update_id}"
+    """`lwm2m.firmware.<endpoint>.<update id>` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.firmware.{endpoint_token(endpoint)}.{_plain(update_id)}"
 
 
 def dead_letter(service: str) -> str:
-    """`lwm2m.dead.<service>` in LWM2M_DEAD_LETTERS."""
-    return f"lwm2m.dead.{service}"
+    """`lwm2m.dead.<service>` in LWM2M_DEAD_LETTERS. Raises InvalidName."""
+    return f"lwm2m.dead.{_plain(service)}"
 
 
 def gateway_request(gateway_id: str) -> str:
-    """`lwm2m.gateway.<gateway id>.request`, request and reply, in no stream."""
-    return f"lwm2m.gateway.{gateway_id}.request"
+    """`lwm2m.gateway.<gateway id>.request`, request and reply, in no stream. Raises InvalidName."""
+    return f"lwm2m.gateway.{_plain(gateway_id)}.request"
