@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, NoReturn
@@ -20,8 +21,11 @@ _MAX_MANTISSA = 2**64
 _REFUSED = (2, 3, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000)
 
 
-class Timestamp(float):
-    """A time in Unix seconds that the payload marked as one by tag 0 or 1."""
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A time that the payload marked as one by tag 0 or 1, in Unix seconds."""
+
+    seconds: int | float
 
 
 def loads(payload: bytes) -> Any:

@@ -36,7 +36,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     natural = _NATURAL.get(type(item))
     if natural is None:
         raise CodecError(f"{path}: {shown(item)} is not a value")
-    value = float(item) if natural is DataType.TIME else item
+    value = item.seconds if natural is DataType.TIME else item
     return record_of(path, natural, value, type_of(path, models, versions), None)
 
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from flownexus_schemas.lwm2m.bounded_cbor import Timestamp
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
@@ -26,7 +25,6 @@ _NUMBERS: Mapping[type, DataType] = {
     int: DataType.INTEGER,
     float: DataType.FLOAT,
     bool: DataType.BOOLEAN,
-    Timestamp: DataType.TIME,
 }
 _LABELS: Mapping[DataType, str] = {
     DataType.STRING: "vs",
@@ -161,8 +159,6 @@ def _value(
         natural = _NUMBERS.get(type(value))
         if natural is None:
             raise CodecError(f"the SenML field v is {shown(value)}, not a number")
-        if natural is DataType.TIME:
-            value = float(value)
         if base_value is not None:
             return _sum(value, base_value)
         return natural, value

@@ -64,7 +64,12 @@ def _loads(payload: bytes) -> object:
     if type(pack) is not list:
         return pack
     return [
-        {_LABELS.get(label, label): value for label, value in entry.items()} if type(entry) is dict else entry
+        {
+            _LABELS.get(label, label): value.seconds if type(value) is bounded_cbor.Timestamp else value
+            for label, value in entry.items()
+        }
+        if type(entry) is dict
+        else entry
         for entry in pack
     ]
 

@@ -39,8 +39,8 @@ def record_of(path: Path, natural: DataType, value: Value, target: DataType | No
     """One record of the type `target`, or of the type natural to the format where that is None. Raises CodecError.
 
     Taken as they are meant: whole floats for integers, integers for floats, 0 and 1 and their texts for booleans,
-    numbers in texts. Empty for a float that is not finite: it is how sensors say that they have no reading, and
-    neither JSON nor the bus can carry it.
+    numbers in texts, texts with the NUL that ends them in C. Empty for a float that is not finite: so sensors say that
+    they have no reading, and neither JSON nor the bus can carry it.
     """
     if natural is DataType.INTEGER and target is None and isinstance(value, int) and value > MAX_INTEGER:
         natural = DataType.UNSIGNED
@@ -87,22 +87,21 @@ def shown(value: object) -> str:
 
 
 def _string(value: Value) -> str:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise _Unfit from None
     if isinstance(value, str):
         if not value.isascii():
             _utf8(value)
-        return value
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            raise _Unfit from None
+        return value.rstrip("\0")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise _Unfit
 
 
 def _bare(text: str) -> str:
-    # Zephyr counts the terminating NUL into some texts.
     return text.strip("\0 \t\r\n")
 
 

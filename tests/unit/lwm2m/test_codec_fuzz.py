@@ -58,13 +58,15 @@ nested = st.recursive(
 def decode_all(payload: bytes) -> None:
     for content_format in SUPPORTED:
         for base in BASES:
-            with suppress(CodecError):
+            try:
                 records = decode(payload, content_format, base, MODELS, {3: "1.1", 3303: "x"})
-                for record in records:
-                    assert record.path.depth in (3, 4)
-                    assert base.contains(record.path)
-                anchor(records, 1.7e9)
-                reencode(records)
+            except CodecError:
+                continue
+            for record in records:
+                assert record.path.depth in (3, 4)
+                assert base.contains(record.path)
+            anchor(records, 1.7e9)
+            reencode(records)
     for content_format in (ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR):
         with suppress(CodecError):
             decode_paths(payload, content_format)

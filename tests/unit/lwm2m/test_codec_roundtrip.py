@@ -17,7 +17,7 @@ from vectors.payloads import MODELS
 EVERY_TYPE = 32768
 FIRST_MULTIPLE = 10
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300).filter(lambda text: not text.endswith("\0"))
 ids = st.integers(0, MAX_ID)
 whole = st.integers(-(2**63), 2**63 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)

@@ -1,0 +1,298 @@
+"""What is taken from devices although it is not quite right, and what is refused as it could mean two things."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import cbor2
+import pytest
+
+from flownexus_schemas.lwm2m.codecs import decode, decode_paths, encode, encode_paths
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.record import Record
+from vectors.payloads import MODELS
+
+STRING, INTEGER, UNSIGNED, FLOAT, BOOLEAN, OPAQUE, TIME, OBJLNK, CORELNK = (
+    Path(32768, 0, number) for number in range(len(DataType))
+)
+ROOT = Path()
+UNKNOWN = Path(40000, 0, 1)
+
+
+def senml(*entries: dict[str, Any], base: Path = ROOT) -> list[Record]:
+    return decode(json.dumps(entries).encode(), ContentFormat.SENML_JSON, base, MODELS)
+
+
+def value_at(path: Path, **fields: Any) -> Any:
+    (record,) = senml({"n": f"/{path}", **fields})
+    assert record.path == path
+    return record.value
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "value"),
+    [
+        (INTEGER, {"v": 20.0}, 20),
+        (INTEGER, {"vs": "20"}, 20),
+        (INTEGER, {"vs": " -20.0 "}, -20),
+        (UNSIGNED, {"v": 1e3}, 1000),
+        (FLOAT, {"v": 20}, 20.0),
+        (FLOAT, {"vs": "2.5e1"}, 25.0),
+        (BOOLEAN, {"v": 1}, True),
+        (BOOLEAN, {"v": 0.0}, False),
+        (BOOLEAN, {"vs": "True"}, True),
+        (BOOLEAN, {"vb": 0}, False),
+        (TIME, {"v": 1.5}, 1.5),
+        (TIME, {"v": 2.0}, 2),
+        (TIME, {"vs": "1700000000"}, 1700000000),
+        (OBJLNK, {"vs": "3:0"}, "3:0"),
+        (OBJLNK, {"vlo": "03:00"}, "3:0"),
+        (STRING, {"v": 20}, "20"),
+        (STRING, {"vs": "v1\0"}, "v1"),
+        (STRING, {"vd": "YWJj"}, "abc"),
+        (OPAQUE, {"vd": "-_8="}, b"\xfb\xff"),
+        (OPAQUE, {"vd": "+/8"}, b"\xfb\xff"),
+        (CORELNK, {"vs": "</3>"}, "</3>"),
+        (UNKNOWN, {"v": 1}, 1),
+        (UNKNOWN, {"v": 1.0}, 1.0),
+        (UNKNOWN, {"v": 2**64 - 1}, 2**64 - 1),
+        (UNKNOWN, {"v": True}, True),
+        (UNKNOWN, {"vd": ""}, b""),
+    ],
+)
+def test_a_value_that_can_only_mean_one_thing_is_taken(path: Path, fields: dict[str, Any], value: Any) -> None:
+    decoded = value_at(path, **fields)
+    assert (decoded, type(decoded)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (INTEGER, {"v": 20.5}),
+        (INTEGER, {"vs": "twenty"}),
+        (INTEGER, {"vs": ""}),
+        (INTEGER, {"vs": "1_000"}),
+        (INTEGER, {"vs": "٣"}),
+        (INTEGER, {"vb": True}),
+        (INTEGER, {"v": 2**63}),
+        (UNSIGNED, {"v": -1}),
+        (FLOAT, {"vb": True}),
+        (FLOAT, {"vs": "1,5"}),
+        (BOOLEAN, {"v": 2}),
+        (BOOLEAN, {"vs": "yes"}),
+        (STRING, {"vb": True}),
+        (STRING, {"v": 1.5}),
+        (STRING, {"vd": "_w"}),
+        (OPAQUE, {"vs": "YWJj"}),
+        (OPAQUE, {"vd": "a"}),
+        (OPAQUE, {"vd": "a b c d"}),
+        (OBJLNK, {"vlo": "65536:0"}),
+        (OBJLNK, {"vlo": "3"}),
+        (TIME, {"vs": "yesterday"}),
+        (UNKNOWN, {"v": "1"}),
+        (UNKNOWN, {"v": None}),
+        (UNKNOWN, {"vs": 1}),
+        (UNKNOWN, {"vb": "true"}),
+        (UNKNOWN, {"v": 1, "vs": "1"}),
+        (UNKNOWN, {"v": 1, "must_": 1}),
+        (UNKNOWN, {"v": 1, "bver": 11}),
+        (UNKNOWN, {"v": 1, "bver": "10"}),
+        (UNKNOWN, {"v": 1, "t": "now"}),
+        (UNKNOWN, {"v": 1, "bt": True}),
+    ],
+)
+def test_a_value_that_could_mean_something_else_is_refused(path: Path, fields: dict[str, Any]) -> None:
+    with pytest.raises(CodecError):
+        value_at(path, **fields)
+
+
+def test_an_error_names_the_path_the_value_and_the_type() -> None:
+    with pytest.raises(CodecError, match=r"3/0/9: 'high' is not a value of type integer"):
+        senml({"n": "/3/0/9", "vs": "high"})
+
+
+@pytest.mark.parametrize("payload", [b"nan", b"NaN", b"-inf"])
+def test_a_float_that_is_no_number_is_no_reading(payload: bytes) -> None:
+    assert decode(payload, ContentFormat.TEXT, FLOAT, MODELS) == []
+
+
+def test_a_missing_reading_leaves_the_others() -> None:
+    pack = cbor2.dumps([{0: "/3303/0/5700", 2: float("nan")}, {0: "/3303/1/5700", 2: 21.5}])
+    assert decode(pack, ContentFormat.SENML_CBOR, Path(), MODELS) == [Record(Path(3303, 1, 5700), DataType.FLOAT, 21.5)]
+
+
+@pytest.mark.parametrize("fields", [{"x": 1}, {"u": "Cel"}, {"bver": 10}, {"bver": 26}, {"ut": 5}, {"bs": 1, "s": 2}])
+def test_fields_without_a_meaning_here_are_ignored(fields: dict[str, Any]) -> None:
+    assert value_at(FLOAT, v=1.5, **fields) == 1.5
+
+
+@pytest.mark.parametrize("name", ["/3/0", "/3", "/", "/3/0/9/1/2", "/3/0/x", "/3/0/65536", "urn:dev:1:3/0/9", "/3//9"])
+def test_a_name_that_is_no_resource_is_refused(name: str) -> None:
+    with pytest.raises(CodecError):
+        senml({"n": name, "v": 1})
+
+
+@pytest.mark.parametrize(
+    ("base_name", "name"),
+    [("/3/0/9", ""), ("/3/0/", "9"), ("/3/0", "/9"), ("/3/0/", "/9"), ("/3", "/0/9"), ("/", "3/0/9"), ("", "/3/0/9"),
+     ("", "3/0/9"), ("/3/0/9/", ""), ("/3/0/9", "/")],
+)  # fmt: skip
+def test_base_name_and_name_are_cut_anywhere(base_name: str, name: str) -> None:
+    for base in (Path(), Path(3), Path(3, 0), Path(3, 0, 9)):
+        assert senml({"bn": base_name, "n": name, "v": 95}, base=base) == [Record(Path(3, 0, 9), DataType.INTEGER, 95)]
+
+
+@pytest.mark.parametrize("base", [Path(3, 1), Path(3, 0, 10), Path(4)])
+def test_a_value_outside_of_what_was_asked_for_is_refused(base: Path) -> None:
+    with pytest.raises(CodecError, match="at /3/0/9, not at /"):
+        senml({"n": "/3/0/9", "v": 95}, base=base)
+
+
+@pytest.mark.parametrize(
+    ("base", "payload"),
+    [
+        ("/", "C10964"),
+        ("/3/0/9", "C10A64"),
+        ("/3/1", "080003C10964"),
+        ("/3/0", "410001"),
+        ("/3/0", "8606080003410001"),
+        ("/3/0/7/1", "42000ED8"),
+        ("/3/0/9", "C009"),
+        ("/3/0/9", "C90901"),
+        ("/3/0", "C109"),
+        ("/3/0", "FF"),
+        ("/3303/0/5700", "E216440001"),
+        ("/32768/0/7", "C307000100"),
+        ("/32768/0/4", "C10402"),
+        ("/3/0/0", "C100FF"),
+    ],
+)
+def test_tlv_that_does_not_belong_below_the_path_is_refused(base: str, payload: str) -> None:
+    with pytest.raises(CodecError):
+        decode(bytes.fromhex(payload), ContentFormat.TLV, Path.parse(base), MODELS)
+
+
+@pytest.mark.parametrize("size", [3, 5, 6, 7])
+def test_tlv_integers_of_odd_sizes_are_taken(size: int) -> None:
+    payload = bytes([0xC0 | size, 9]) + (-95).to_bytes(size, signed=True)
+    assert decode(payload, ContentFormat.TLV, Path(3, 0, 9), MODELS) == [Record(Path(3, 0, 9), DataType.INTEGER, -95)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ("18640a", "bytes follow"),
+        ("c249010000000000000000", "tag"),
+        ("d81c00", "tag"),
+        ("d8406000", "tag"),
+        ("f6", "NoneType"),
+        ("f7", "not a value"),
+        ("80", "list"),
+        ("a0", "dict"),
+        ("61ff", "not CBOR"),
+    ],
+)
+def test_cbor_that_is_no_single_value_is_refused(payload: str, reason: str) -> None:
+    with pytest.raises(CodecError, match=reason):
+        decode(bytes.fromhex(payload), ContentFormat.CBOR, UNKNOWN, MODELS)
+
+
+@pytest.mark.parametrize("content_format", [0, 42, 60, 110, 112, 1542, 11542])
+@pytest.mark.parametrize("base", [Path(3), Path(3, 0), FLOAT, UNKNOWN])
+def test_an_empty_payload_has_no_records(content_format: int, base: Path) -> None:
+    assert decode(b"", content_format, base, MODELS) == []
+
+
+@pytest.mark.parametrize("content_format", [0, 42, 60])
+def test_formats_of_one_value_are_refused_above_a_resource(content_format: int) -> None:
+    with pytest.raises(CodecError, match="one resource"):
+        decode(b"1", content_format, Path(3, 0), MODELS)
+
+
+@pytest.mark.parametrize("content_format", [-1, 40, 50, 320, 65000])
+def test_other_content_formats_are_named(content_format: int) -> None:
+    for call in (
+        lambda: decode(b"1", content_format, FLOAT, MODELS),
+        lambda: encode([], content_format, FLOAT),
+        lambda: encode_paths([], content_format),
+        lambda: decode_paths(b"[]", content_format),
+    ):
+        with pytest.raises(UnsupportedContentFormat, match=str(content_format)):
+            call()
+
+
+def test_a_payload_above_the_limit_is_refused() -> None:
+    with pytest.raises(CodecError, match="at most"):
+        decode(b" " * 2**21, ContentFormat.TEXT, STRING, MODELS)
+    with pytest.raises(CodecError, match="at most"):
+        decode_paths(b" " * 2**21, ContentFormat.SENML_JSON)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(INTEGER, DataType.INTEGER, "1"),
+        Record(INTEGER, DataType.INTEGER, True),
+        Record(INTEGER, DataType.INTEGER, 2**63),
+        Record(UNSIGNED, DataType.UNSIGNED, -1),
+        Record(FLOAT, DataType.FLOAT, float("nan")),
+        Record(FLOAT, DataType.FLOAT, True),
+        Record(BOOLEAN, DataType.BOOLEAN, 1),
+        Record(STRING, DataType.STRING, "\ud800"),
+        Record(STRING, DataType.STRING, b"a"),
+        Record(OPAQUE, DataType.OPAQUE, "a"),
+        Record(OBJLNK, DataType.OBJLNK, "1"),
+        Record(TIME, DataType.TIME, float("inf")),
+        Record(Path(3, 0), DataType.INTEGER, 1),
+        Record(Path(4, 0, 1), DataType.INTEGER, 1),
+    ],
+)
+@pytest.mark.parametrize("content_format", [0, 42, 60, 110, 112, 11542])
+def test_a_record_that_is_not_of_its_type_is_not_sent(record: Record, content_format: int) -> None:
+    base = record.path if record.path.object_id == 32768 else Path(3)
+    with pytest.raises(CodecError):
+        encode([record], content_format, base)
+
+
+def test_a_whole_number_is_sent_for_a_float() -> None:
+    record = Record(FLOAT, DataType.FLOAT, 20)
+    assert encode([record], ContentFormat.TEXT, FLOAT) == b"20.0"
+    assert encode([record], ContentFormat.TLV, FLOAT) == bytes.fromhex("C40341A00000")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-7, b"0.0000001"), (1e20, b"100000000000000000000"), (-0.5, b"-0.5"), (1e300, b"1e+300")]
+)
+def test_floats_have_no_exponent_in_text_where_they_are_short(value: float, text: bytes) -> None:
+    assert encode([Record(FLOAT, DataType.FLOAT, value)], ContentFormat.TEXT, FLOAT) == text
+
+
+def test_several_values_do_not_fit_a_format_of_one() -> None:
+    records = [Record(INTEGER, DataType.INTEGER, 1)] * 2
+    for content_format in (0, 42, 60, 11542):
+        with pytest.raises(CodecError):
+            encode(records, content_format, INTEGER)
+
+
+def test_composite_requests_name_their_paths_in_full() -> None:
+    paths = [Path(3, 0, 9), Path(3303), Path()]
+    assert encode_paths(paths, ContentFormat.SENML_JSON) == b'[{"n":"/3/0/9"},{"n":"/3303"},{"n":"/"}]'
+    assert encode_paths(paths, ContentFormat.SENML_CBOR) == cbor2.dumps([{0: "/3/0/9"}, {0: "/3303"}, {0: "/"}])
+
+
+def test_composite_requests_with_a_base_name_are_read() -> None:
+    assert decode_paths(b'[{"bn":"/3/0/","n":"9"},{"n":"10"},{"bn":"/4"}]', ContentFormat.SENML_JSON) == [
+        Path(3, 0, 9),
+        Path(3, 0, 10),
+        Path(4),
+    ]
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"[1]", b"[", b'[{"n":1}]', b'[{"n":"/x"}]', b'[{"n":"/3","a_":1}]'])
+def test_composite_requests_that_name_no_path_are_refused(payload: bytes) -> None:
+    with pytest.raises(CodecError):
+        decode_paths(payload, ContentFormat.SENML_JSON)
