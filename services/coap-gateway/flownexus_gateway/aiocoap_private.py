@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Every use of what aiocoap does not promise to keep: how a context is put together from a transport of our own.
 
 aiocoap is the client side here: requests to devices, retransmission, block-wise transfer.
@@ -11,9 +12,9 @@ import logging
 import secrets
 from typing import Any
 
-from aiocoap import Context, Message
 from aiocoap.messagemanager import MessageManager
 from aiocoap.numbers.types import CON
+from aiocoap.protocol import Context
 from aiocoap.tokenmanager import TokenManager
 
 VERSION = "0.4.17"
@@ -46,7 +47,7 @@ def check() -> None:
             raise UnexpectedAiocoap(f"aiocoap {version}: {owner.__name__}.{name} is not as expected")
 
 
-class RandomTokens(TokenManager):  # type: ignore[misc]  # aiocoap is untyped
+class RandomTokens(TokenManager):
     """Tokens of 8 random bytes, or the one that the request brings in `chosen_token`."""
 
     _chosen: bytes | None = None
@@ -60,7 +61,7 @@ class RandomTokens(TokenManager):  # type: ignore[misc]  # aiocoap is untyped
         return chosen or secrets.token_bytes(TOKEN_BYTES)
 
 
-class QuickBacklog(MessageManager):  # type: ignore[misc]  # aiocoap is untyped
+class QuickBacklog(MessageManager):
     """Without the search through all exchanges at the end of each: with NSTART = 1 the peer has no other."""
 
     def _continue_backlog(self, remote: Any) -> None:
@@ -73,18 +74,18 @@ class QuickBacklog(MessageManager):  # type: ignore[misc]  # aiocoap is untyped
         del self._backlogs[remote]
 
 
-def create_context(message_interface: Any) -> tuple[Context, MessageManager]:
+def create_context(message_interface: Any) -> tuple[Any, Any]:
     """A context whose only transport is `message_interface`; the manager takes what that receives."""
     context = Context(loggername="coap")
     context.log.setLevel(max(logging.WARNING, context.log.getEffectiveLevel()))
-    tokens = RandomTokens(context)
-    messages = QuickBacklog(tokens)
+    tokens: Any = RandomTokens(context)
+    messages: Any = QuickBacklog(tokens)
     messages.message_interface = message_interface
     tokens.token_interface = messages
     context.request_interfaces.append(tokens)
     return context, messages
 
 
-def choose_token(message: Message, token: bytes) -> None:
+def choose_token(message: Any, token: bytes) -> None:
     """Send this request with a token of our choice."""
     message.chosen_token = token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
@@ -58,7 +59,7 @@ class Bucket:
         """Apply changes until the connection was lost: the watch does not outlive every restart of a server."""
         reconnects = self._client.stats["reconnects"]
         bucket = await self._js.key_value(self._name)
-        watcher = await bucket.watchall()
+        watcher: Any = await bucket.watchall()
         try:
             while reconnects == self._client.stats["reconnects"] and self._client.is_connected:
                 try:

@@ -31,6 +31,7 @@ MAX_PENDING = 8192
 
 DEADLINE_S = 10.0
 _SWEEP_S = 0.5
+_DRAIN_STEP_S = 0.02
 
 Kept = Callable[[bool], None]
 """Told True once JetStream has the event, False once it is given up."""
@@ -71,9 +72,10 @@ class Publisher:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until every event has its PubAck, or `timeout_s`; then stop."""
-        deadline = time.monotonic() + timeout_s
-        while self._pending and self.is_connected and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        for _ in range(int(timeout_s / _DRAIN_STEP_S)):
+            if not self._pending or not self.is_connected:
+                break
+            await asyncio.sleep(_DRAIN_STEP_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -46,9 +46,7 @@ class Router:
 
     async def _register(self, request: Request) -> Answer:
         identifier = await self._registrar.register(request)
-        return Answer(
-            errors.CREATED, ((Option.LOCATION_PATH, b"rd"), (Option.LOCATION_PATH, identifier.encode()))
-        )
+        return Answer(errors.CREATED, ((Option.LOCATION_PATH, b"rd"), (Option.LOCATION_PATH, identifier.encode())))
 
     async def _send(self, request: Request) -> Answer:
         """Send, of LwM2M 1.1: 4.04 to a client that is not registered. LwM2M Core 1.1.1, 6.4.4."""

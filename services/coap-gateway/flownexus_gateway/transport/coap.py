@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import aiocoap
 import structlog
-from aiocoap.error import UnparsableMessage
-from aiocoap.interfaces import MessageInterface
-from aiocoap.messagemanager import MessageManager
 
 from flownexus_gateway import metrics
-from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_gateway.downlink.coap_client import CoapClient
+from flownexus_gateway.registrations.table import KnownToken, RegistrationTable
 from flownexus_gateway.transport.datagram import (
     EMPTY,
     Header,
@@ -29,30 +26,12 @@ _REQUEST_CLASS = 0
 _RESPONSE_CLASSES = frozenset({2, 4, 5})
 
 
-class PeerInterface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
-    """aiocoap's way out: a message knows its peer, the peer its socket."""
-
-    def send(self, message: aiocoap.Message) -> None:
-        message.remote.send(message.encode())
-
-    async def determine_remote(self, message: aiocoap.Message) -> None:  # noqa: ARG002 - requests name their peer
-        return None
-
-    async def recognize_remote(self, remote: object) -> bool:
-        return isinstance(remote, Peer)
-
-    async def shutdown(self) -> None:
-        return None
-
-
 class CoapDispatcher:
     """Takes every datagram of a socket."""
 
-    def __init__(
-        self, table: RegistrationTable, server: RequestServer, uplink: Uplink, messages: MessageManager
-    ) -> None:
+    def __init__(self, table: RegistrationTable, server: RequestServer, uplink: Uplink, client: CoapClient) -> None:
         self._tokens = table.tokens
-        self._server, self._uplink, self._messages = server, uplink, messages
+        self._server, self._uplink, self._client = server, uplink, client
 
     def receive(self, data: bytes, peer: Peer) -> None:
         """Raises nothing: what is malformed is counted. RFC 7252, 4.2 and 4.3."""
@@ -83,28 +62,21 @@ class CoapDispatcher:
             # The answer to our request; from here on this token is that of notifications.
             known.answered = True
         metrics.RESPONSE_IN.inc()
-        self._to_aiocoap(data, peer)
+        self._client.dispatch(data, peer)
 
     def _empty(self, data: bytes, header: Header, peer: Peer) -> None:
         metrics.EMPTY_IN.inc()
         if header.type == Type.CON:
             peer.send(empty(Type.RST, header.message_id))
         elif header.type != Type.NON:
-            self._to_aiocoap(data, peer)
-
-    def _to_aiocoap(self, data: bytes, peer: Peer) -> None:
-        try:
-            message = aiocoap.Message.decode(data, remote=peer)
-        except (UnparsableMessage, ValueError, IndexError) as error:
-            raise MalformedDatagram("aiocoap") from error
-        self._messages.dispatch_message(message)
+            self._client.dispatch(data, peer)
 
 
-def _reject(data: bytes, peer: Peer, tokens: dict[bytes, object] | object) -> None:
+def _reject(data: bytes, peer: Peer, tokens: dict[bytes, KnownToken]) -> None:
     """A Reset for a confirmable message that cannot be read, but never for the token of an observation."""
     if len(data) < 4 or (data[0] >> 4) & 3 != Type.CON:
         return
     size = data[0] & 15
-    if size <= 8 and isinstance(tokens, dict) and data[4 : 4 + size] in tokens:
+    if size <= 8 and data[4 : 4 + size] in tokens:
         return
     peer.send(empty(Type.RST, data[2] << 8 | data[3]))

@@ -158,6 +158,12 @@ def code_text(code: int) -> str:
     return f"{code >> 5}.{code & 31:02d}"
 
 
+def diagnostic_text(payload: bytes) -> str | None:
+    """A diagnostic payload as text; None where there is none. RFC 7252, 5.5.2."""
+    # A NUL is nothing that PostgreSQL can store.
+    return payload.decode(errors="replace").replace("\x00", "\ufffd")[:500] or None
+
+
 def _extended(data: bytes, position: int, nibble: int) -> tuple[int, int]:
     if nibble == 13 and position < len(data):
         return data[position] + 13, position + 1

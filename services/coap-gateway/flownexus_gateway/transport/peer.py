@@ -13,7 +13,7 @@ MAPPED_PREFIX = "::ffff:"
 _LINK_LOCAL = ("fe8", "fe9", "fea", "feb")
 
 
-class Peer(EndpointAddress):  # type: ignore[misc]  # aiocoap's base has untyped abstract properties
+class Peer(EndpointAddress):
     """A remote address and port. Equal and hashed by these alone; the local address only chooses the source of
     answers on a machine with several.
     """

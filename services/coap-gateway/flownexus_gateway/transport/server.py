@@ -139,7 +139,5 @@ def _reply(request: Message, answer: Answer) -> bytes:
     """Piggybacked on the acknowledgement, or non-confirmable as the request. RFC 7252, 5.2.1 and 5.2.3."""
     if request.type == Type.CON:
         return write_message(Message(Type.ACK, answer.code, request.message_id, request.token, *answer[1:]))
-    message_id = random.getrandbits(16)  # noqa: S311 - no secret
+    message_id = random.getrandbits(16)
     return write_message(Message(Type.NON, answer.code, message_id, request.token, *answer[1:]))
-
-

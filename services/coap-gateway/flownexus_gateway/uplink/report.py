@@ -53,9 +53,7 @@ def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str
     return anchor(records, report.received_at), None
 
 
-def write_event(
-    report: Report, records: list[TimedRecord], undecoded: str | None, event_id: str, source: str
-) -> bytes:
+def write_event(report: Report, records: list[TimedRecord], undecoded: str | None, event_id: str, source: str) -> bytes:
     """The event as JSON. Records that would not fit into a message are left to the raw payload."""
     received_at = utc(report.received_at)
     observation = report.observation

@@ -12,7 +12,16 @@ from flownexus_gateway.publisher import Kept, Publisher
 from flownexus_gateway.registrations.identifiers import digest
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import KnownToken, RegistrationTable
-from flownexus_gateway.transport.datagram import Header, Message, Option, Type, code_text, empty, read_message
+from flownexus_gateway.transport.datagram import (
+    Header,
+    Message,
+    Option,
+    Type,
+    code_text,
+    diagnostic_text,
+    empty,
+    read_message,
+)
 from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.uplink.report import Report, decode, write_event
 from flownexus_schemas import subjects
@@ -129,7 +138,9 @@ class Uplink:
 
         code = code_text(message.code)
         log.warning("observation.ended_by_device", endpoint=live.endpoint, paths=observation.paths, code=code)
-        event = self.observation_changed(live, observation, ObservationState.CANCELLED, code, diagnostic(message.payload))
+        event = self.observation_changed(
+            live, observation, ObservationState.CANCELLED, code, diagnostic_text(message.payload)
+        )
         event = event.model_copy(update={"id": event_id})
         subject = subjects.event(live.endpoint, EventKind.OBSERVATION)
         self._publisher.publish(subject, event.model_dump_json().encode(), event_id, kept)
@@ -153,11 +164,6 @@ def assumed_format(observation: Observation | None, path: Path | None = None) ->
     if observation is not None and not observation.composite:
         path = Path.parse(observation.paths[0])
     return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
-
-
-def diagnostic(payload: bytes) -> str | None:
-    """The diagnostic payload of an error as text. RFC 7252, 5.5.2."""
-    return payload.decode(errors="replace").replace("\x00", "\ufffd")[:500] or None
 
 
 def _acknowledgement(header: Header, peer: Peer) -> Kept:

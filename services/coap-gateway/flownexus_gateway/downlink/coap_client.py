@@ -1,0 +1,129 @@
+# mypy: allow-untyped-calls
+"""aiocoap as the client: a request goes out, is retransmitted, put together from blocks, and answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+from aiocoap.error import Error as CoapError
+from aiocoap.error import UnparsableMessage
+from aiocoap.interfaces import MessageInterface
+from aiocoap.message import Message
+from aiocoap.numbers.codes import Code
+
+from flownexus_gateway import aiocoap_private
+from flownexus_gateway.transport.datagram import MalformedDatagram, code_text, diagnostic_text
+from flownexus_gateway.transport.peer import Peer
+from flownexus_schemas.errors import FlowNexusError
+
+
+class NoAnswer(FlowNexusError):
+    """The device did not answer, or reset the request."""
+
+
+class DeviceRequest(NamedTuple):
+    """One request; `observe` is 0 to begin, 1 to end an observation. `token` is chosen only for observations."""
+
+    code: Code
+    path: tuple[str, ...]
+    queries: tuple[str, ...] = ()
+    payload: bytes = b""
+    content_format: int | None = None
+    accept: int | None = None
+    observe: int | None = None
+    token: bytes | None = None
+
+
+class DeviceAnswer(NamedTuple):
+    """The answer, whatever its code. `message_id` is 0 where it was put together from blocks."""
+
+    code: int
+    payload: bytes
+    content_format: int | None
+    observe: int | None
+    location: tuple[str, ...]
+    token: bytes
+    message_id: int
+
+    @property
+    def is_success(self) -> bool:
+        return self.code >> 5 == 2
+
+    @property
+    def code_text(self) -> str:
+        """`2.05`."""
+        return code_text(self.code)
+
+    @property
+    def diagnostic(self) -> str | None:
+        """The payload of an error as text. RFC 7252, 5.5.2."""
+        return diagnostic_text(self.payload)
+
+
+class CoapClient:
+    """Shares the sockets of the server: what is no notification and no request is given to `dispatch`."""
+
+    def __init__(self) -> None:
+        self._context, self._messages = aiocoap_private.create_context(_PeerInterface())
+
+    def dispatch(self, data: bytes, peer: Peer) -> None:
+        """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram."""
+        try:
+            message = Message.decode(data, remote=peer)
+        except (UnparsableMessage, ValueError, IndexError) as error:
+            raise MalformedDatagram("aiocoap") from error
+        self._messages.dispatch_message(message)
+
+    async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
+        """Raises NoAnswer. A large answer is fetched block by block, unless a token is chosen."""
+        message = Message(code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload)
+        message.opt.content_format, message.opt.accept = wanted.content_format, wanted.accept
+        message.opt.observe = wanted.observe
+        message.remote = peer
+        if wanted.token is not None:
+            aiocoap_private.choose_token(message, wanted.token)
+        request = self._context.request(message, handle_blockwise=wanted.token is None)
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await request.response
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+        except CoapError as error:
+            raise NoAnswer(str(error) or type(error).__name__) from error
+        finally:
+            if request.observation is not None and not request.observation.cancelled:
+                request.observation.cancel()
+        return _read(answer)
+
+    async def shutdown(self) -> None:
+        await self._context.shutdown()
+
+
+class _PeerInterface(MessageInterface):
+    """aiocoap's way out: a message knows its peer, the peer its socket."""
+
+    def send(self, message: Any) -> None:
+        message.remote.send(message.encode())
+
+    async def determine_remote(self, message: Any) -> None:  # noqa: ARG002 - every request names its peer
+        return None
+
+    async def recognize_remote(self, remote: object) -> bool:
+        return isinstance(remote, Peer)
+
+    async def shutdown(self) -> None:
+        return None
+
+
+def _read(answer: Any) -> DeviceAnswer:
+    content_format = answer.opt.content_format
+    return DeviceAnswer(
+        int(answer.code),
+        bytes(answer.payload),
+        None if content_format is None else int(content_format),
+        answer.opt.observe,
+        tuple(answer.opt.location_path),
+        bytes(answer.token or b""),
+        answer.mid or 0,
+    )

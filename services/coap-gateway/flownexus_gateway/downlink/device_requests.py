@@ -1,0 +1,33 @@
+"""One request at a time to each device. NSTART = 1: RFC 7252, 4.7."""
+
+from __future__ import annotations
+
+from flownexus_gateway import metrics
+from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.lwm2m.path import Path
+
+
+class DeviceRequests:
+    """A request waits until the one before it to the same device is done or given up."""
+
+    def __init__(self, client: CoapClient) -> None:
+        self._client = client
+
+    async def send(self, live: LiveRegistration, request: DeviceRequest, timeout_s: float) -> DeviceAnswer:
+        """The device's answer, whatever its code. `timeout_s`: seconds from when it is sent. Raises NoAnswer."""
+        async with live.request_lock:
+            try:
+                answer = await self._client.request(live.peer, request, timeout_s)
+            except NoAnswer:
+                metrics.DEVICE_REQUESTS.labels("unanswered").inc()
+                raise
+        live.seen_after_answer = True
+        metrics.DEVICE_REQUESTS.labels("answered").inc()
+        return answer
+
+
+def uri_path(live: LiveRegistration, path: Path) -> tuple[str, ...]:
+    """The Uri-Path of an LwM2M path, below the device's alternate path where it has one. LwM2M Core 1.1.1, 6.2.1."""
+    root = (segment for segment in live.registration.root_path.split("/") if segment)
+    return (*root, *(str(number) for number in path.ids))

@@ -1,0 +1,183 @@
+"""Wiring: settings, socket, bus, registrations, observations; and the order of start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+from nats.js import JetStreamContext
+from pydantic import ValidationError
+
+from flownexus_gateway import aiocoap_private
+from flownexus_gateway.bucket import Bucket
+from flownexus_gateway.downlink.coap_client import CoapClient
+from flownexus_gateway.downlink.device_requests import DeviceRequests
+from flownexus_gateway.observations.observer import Observer
+from flownexus_gateway.profiles import Profiles
+from flownexus_gateway.publisher import Publisher
+from flownexus_gateway.registrations.expiry import Expiry
+from flownexus_gateway.registrations.registrar import Registrar
+from flownexus_gateway.registrations.saver import Saver
+from flownexus_gateway.registrations.store import RegistrationStore
+from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_gateway.router import Router
+from flownexus_gateway.settings import GatewaySettings
+from flownexus_gateway.transport.coap import CoapDispatcher
+from flownexus_gateway.transport.server import RequestServer
+from flownexus_gateway.transport.udp_socket import UdpSocket, bind
+from flownexus_gateway.uplink.uplink import Uplink
+from flownexus_runtime import bus, health, logs, process
+from flownexus_schemas import objects, subjects
+from flownexus_schemas.lwm2m.errors import Lwm2mError
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+
+log = structlog.get_logger(__name__)
+
+CONNECT_RETRY_S = 0.5
+DRAIN_S = 3.0
+MISCONFIGURED = 2
+
+
+@dataclass(slots=True)
+class _State:
+    """What /readyz tells."""
+
+    client: Client | None = None
+    is_loaded: bool = False
+
+    def checks(self) -> dict[str, health.Check]:
+        return {
+            "nats": lambda: self.client is not None and self.client.is_connected,
+            "registrations": lambda: self.is_loaded,
+        }
+
+
+def main() -> int:
+    """Run the gateway until SIGTERM or SIGINT; the exit code."""
+    try:
+        settings = GatewaySettings()
+        models = objects.load(settings.object_model_folders)
+        sock = bind(settings.coap_host, settings.coap_port)
+    except (ValidationError, OSError, Lwm2mError) as error:
+        print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - before there is a log
+        return MISCONFIGURED
+    aiocoap_private.check()
+    logs.configure("gateway", settings.log_level, settings.log_format)
+    try:
+        process.run(_serve(settings, models, sock))
+    except OSError as error:
+        print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - the last word
+        return MISCONFIGURED
+    return 0
+
+
+async def _serve(settings: GatewaySettings, models: ObjectModels, sock: socket.socket) -> None:
+    stop, state = process.stop_signal(), _State()
+    udp = UdpSocket(sock)
+    try:
+        async with health.serving(settings, state.checks()):
+            running = asyncio.create_task(_run(settings, models, udp, state, stop))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not state.is_loaded:
+                running.cancel()
+            stopped.cancel()
+            await asyncio.gather(running, stopped, return_exceptions=True)
+            if not running.cancelled() and (error := running.exception()) is not None:
+                raise error
+    finally:
+        udp.close()
+
+
+async def _run(
+    settings: GatewaySettings, models: ObjectModels, udp: UdpSocket, state: _State, stop: asyncio.Event
+) -> None:
+    async with AsyncExitStack() as stack:
+        client = state.client = await _connect(settings)
+        stack.push_async_callback(client.close)
+        js = bus.jetstream(client)
+        await _serve_devices(settings=settings, models=models, udp=udp, state=state, stop=stop, client=client, js=js)
+
+
+async def _serve_devices(
+    *,
+    settings: GatewaySettings,
+    models: ObjectModels,
+    udp: UdpSocket,
+    state: _State,
+    stop: asyncio.Event,
+    client: Client,
+    js: JetStreamContext,
+) -> None:
+    gateway_id, source = settings.gateway_id, f"/gateway/{settings.gateway_id}"
+    table, profiles, publisher = RegistrationTable(), Profiles(), Publisher(client)
+    store = RegistrationStore(js, table, udp, gateway_id)
+    registrar = Registrar(table, store, publisher, profiles, gateway_id)
+    saver = Saver(registrar)
+    uplink = Uplink(table, publisher, models, source, saver.later)
+    coap = CoapClient()
+    observer = Observer(
+        table=table,
+        registrar=registrar,
+        requests=DeviceRequests(coap),
+        uplink=uplink,
+        publisher=publisher,
+        profiles=profiles,
+    )
+    registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
+    server = RequestServer(Router(table, registrar, uplink).handle)
+    dispatcher = CoapDispatcher(table, server, uplink, coap)
+    expiry = Expiry(table, registrar, publisher, gateway_id)
+    buckets = [
+        Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
+        Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
+    ]
+
+    await publisher.start()
+    for bucket in buckets:
+        bucket.start()
+        await bucket.loaded()
+    store.loaded()
+    for live in table:
+        if live.registration.gateway == gateway_id:
+            observer.begin(live)
+    tasks = [asyncio.create_task(expiry.run()), asyncio.create_task(saver.run())]
+    udp.start(dispatcher.receive)
+    state.is_loaded = True
+    log.info("gateway.listening", host=settings.coap_host, port=udp.port, registrations=len(table))
+
+    await stop.wait()
+    state.is_loaded = False
+    udp.stop_reading()
+    await observer.stop_all()
+    await server.stop(DRAIN_S / 2)
+    await publisher.drain(DRAIN_S / 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for bucket in buckets:
+        await bucket.stop()
+    await coap.shutdown()
+    log.info("gateway.stopped")
+
+
+async def _connect(settings: GatewaySettings) -> Client:
+    while True:
+        try:
+            return await bus.connect(settings, f"gateway {settings.gateway_id}")
+        except (NatsError, NoServersError, OSError, TimeoutError) as error:
+            log.warning("nats.not_reachable", error=repr(error))
+            await asyncio.sleep(CONNECT_RETRY_S)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"FLOWNEXUS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+    return str(error)

@@ -1,0 +1,39 @@
+"""Writing to KV what changed on the hot path: a moved address, an ended observation. Not at once, but soon."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.registrar import Registrar
+from flownexus_schemas.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+INTERVAL_S = 0.5
+"""Within this a device's changes are written once."""
+
+
+class Saver:
+    """Registrations that are to be stored again."""
+
+    def __init__(self, registrar: Registrar) -> None:
+        self._registrar = registrar
+        self._changed: set[LiveRegistration] = set()
+
+    def later(self, live: LiveRegistration) -> None:
+        """Store this registration soon."""
+        self._changed.add(live)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            changed, self._changed = self._changed, set()
+            for live in changed:
+                try:
+                    await self._registrar.save(live)
+                except Unavailable as error:
+                    log.warning("registration.not_stored", endpoint=live.endpoint, reason=str(error))
+                    self._changed.add(live)
