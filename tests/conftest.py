@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import nats
 import pytest
@@ -58,7 +57,7 @@ def migrated_template(postgres: RunningPostgres) -> str:
 
     url = postgres.create_database()
     upgrade(url)
-    return urlsplit(url).path.removeprefix("/")
+    return postgres.make_template(url)
 
 
 @pytest.fixture

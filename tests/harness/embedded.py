@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -21,6 +23,12 @@ from harness.server_process import ServerProcess
 
 UNSAFE_BUT_QUICK = {**LAPTOP, "fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 """The data of a test need not survive a power cut; they do survive a kill of the server."""
+
+
+OTHER_PROGRAMS = os.environ.get("TEST_POSTGRES_PROGRAMS")
+"""The `bin` folder of another PostgreSQL to test on, such as one with TimescaleDB; the wheel's where it is not set."""
+
+WITH_TIMESCALEDB = {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
 
 
 class RunningNats(ServerProcess):
@@ -38,13 +46,15 @@ class RunningPostgres(ServerProcess):
 
     def __init__(self, folder: Path) -> None:
         account = server_account()
+        programs = Path(OTHER_PROGRAMS) if OTHER_PROGRAMS else places.programs(account)
+        timescaledb = (programs.parent / "lib" / "timescaledb.so").exists()
         server = PostgresServer(
-            programs=places.programs(account),
+            programs=programs,
             data=folder / "data",
             port=free_port(),
             password=secrets.token_urlsafe(16),
             account=account,
-            settings=UNSAFE_BUT_QUICK,
+            settings={**UNSAFE_BUT_QUICK, **(WITH_TIMESCALEDB if timescaledb else {})},
         )
         server.prepare()
         self._server = server
@@ -58,6 +68,16 @@ class RunningPostgres(ServerProcess):
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + copied)
         return self._server.url(name)
+
+    def make_template(self, url: str) -> str:
+        """The name of a database after it was closed to connections, TimescaleDB's own among them, for copies."""
+        name = urlsplit(url).path.removeprefix("/")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false IS_TEMPLATE true").format(sql.Identifier(name))
+            )
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        return name
 
 
 @contextmanager
