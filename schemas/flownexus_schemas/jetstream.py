@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 
 from flownexus_schemas import subjects
 from flownexus_schemas.profiles import DEFAULT_KEY, DEFAULT_PROFILE
@@ -45,14 +47,18 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
 
 
 async def provision(js: JetStreamContext, replicas: int = 1) -> None:
-    """Create or update streams and buckets, and store the default observation profile where none is. Idempotent."""
+    """Create streams and buckets, bring existing streams up to date, store a default observation profile if none is.
+
+    Idempotent, and may run at the same time elsewhere. `replicas` is for what is created: limits, replicas and whatever
+    else an operator set on an existing stream stay.
+    """
     for stream in stream_configs(replicas):
         try:
-            await js.stream_info(str(stream.name))
+            existing = await js.stream_info(str(stream.name))
         except NotFoundError:
             await js.add_stream(stream)
         else:
-            await js.update_stream(stream)
+            await js.update_stream(_brought_up_to_date(existing.config, stream))
     for bucket in bucket_configs(replicas):
         try:
             await js.key_value(bucket.bucket)
@@ -62,4 +68,16 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
     try:
         await profiles.get(DEFAULT_KEY)
     except KeyNotFoundError:
-        await profiles.create(DEFAULT_KEY, DEFAULT_PROFILE.model_dump_json().encode())
+        # Another one may have stored it between the two calls.
+        with suppress(KeyWrongLastSequenceError):
+            await profiles.create(DEFAULT_KEY, DEFAULT_PROFILE.model_dump_json().encode())
+
+
+def _brought_up_to_date(existing: StreamConfig, ours: StreamConfig) -> StreamConfig:
+    """The existing stream with those settings that our promises rest on."""
+    return existing.evolve(
+        subjects=ours.subjects,
+        discard=ours.discard,
+        duplicate_window=ours.duplicate_window,
+        allow_direct=ours.allow_direct,
+    )
