@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
 from nicegui import app as nicegui_app
 from nicegui import ui
 
@@ -33,6 +34,7 @@ def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check])
     fleet.add(console)
     endpoint.add(console)
     nicegui_app.add_static_files("/assets", ASSETS)
+    nicegui_app.add_exception_handler(404, _missing)
     ui.add_head_html(HEAD, shared=True)
     ui.run_with(
         app,
@@ -49,3 +51,7 @@ def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check])
         },
     )
     return app
+
+
+def _missing(_: Request, __: Exception) -> HTMLResponse:
+    return HTMLResponse((ASSETS / "missing.html").read_text(encoding="utf-8"), status_code=404)

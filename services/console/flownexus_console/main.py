@@ -69,7 +69,7 @@ def main() -> None:
         settings = ConsoleSettings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        _misconfigured(f"FLOWNEXUS_{str(first['loc'][0]).upper()}: {first['msg']}")
+        _misconfigured(f"FLOWNEXUS_{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}")
     logs.configure("console", settings.log_level, settings.log_format)
     try:
         listener = listen(settings)

@@ -6,8 +6,7 @@ export default {
   emits: ["sort", "clear"],
   template: `
     <div>
-      <table class="fleet" v-if="rows.length">
-        <caption class="visually-hidden">Endpoints</caption>
+      <table class="fleet" aria-label="Endpoints" v-if="rows.length">
         <thead>
           <tr>
             <th scope="col" :aria-sort="sort === 'name' ? 'ascending' : null">

@@ -43,8 +43,7 @@ export default {
         <p class="muted nothing" v-if="!object.instances.length">No instances.</p>
         <template v-for="instance in object.instances" :key="instance.id">
           <h3 v-if="object.instances.length > 1">Instance {{ instance.id }}</h3>
-          <table class="resources" v-if="shown(object, instance).length">
-            <caption class="visually-hidden">{{ object.name }} {{ instance.id }}</caption>
+          <table class="resources" v-if="shown(object, instance).length" :aria-label="(object.name ?? object.id) + ' ' + instance.id">
             <tbody>
               <tr v-for="resource in shown(object, instance)" :key="resource.path" :class="{ selected: resource.path === selected }">
                 <th scope="row">{{ resource.name ?? "Resource " + resource.id }} <span class="mono id">{{ resource.path }}</span></th>

@@ -122,7 +122,7 @@ class EndpointView:
         self._objects.show(self._values.objects(), self._selected)
 
     def _show_unknown(self, refusal: ApiRefused) -> None:
-        self._unknown.text = f"There is no endpoint of this name: {refusal}" if refusal.status == 404 else str(refusal)
+        self._unknown.text = "No endpoint of this name has ever registered." if refusal.status == 404 else str(refusal)
         show(self._unknown)
         hide(self._columns)
 
