@@ -58,6 +58,14 @@ class ServerProcess:
         """Ask it to stop and wait; the exit code. Nothing where it does not run: 0."""
         return self._end(self._program().stop_signal, timeout_s)
 
+    def wait_end(self, timeout_s: float = 30) -> int:
+        """Wait until it ends by itself; the exit code. AssertionError with the log if it does not."""
+        assert self._process is not None, f"{self.name} does not run"
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end within {timeout_s} s:\n{self.log_text()[-4000:]}") from None
+
     def log_text(self) -> str:
         """What it has written so far, over all its starts."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -12,12 +12,14 @@ T = TypeVar("T")
 INTERVAL_S = 0.05
 
 
-async def until(predicate: Callable[[], T | Awaitable[T]], timeout_s: float = 10, what: str = "the condition") -> T:
+async def until(
+    predicate: Callable[[], T | Awaitable[T | None] | None], timeout_s: float = 10, what: str = "the condition"
+) -> T:
     """The first true result of `predicate`, plain or async. AssertionError after `timeout_s`, with the last result."""
     deadline = time.monotonic() + timeout_s
     while True:
         answer = predicate()
-        result: T = await answer if inspect.isawaitable(answer) else answer
+        result: T | None = await answer if inspect.isawaitable(answer) else answer
         if result:
             return result
         if time.monotonic() > deadline:
@@ -25,7 +27,7 @@ async def until(predicate: Callable[[], T | Awaitable[T]], timeout_s: float = 10
         await asyncio.sleep(INTERVAL_S)
 
 
-def blocking_until(predicate: Callable[[], T], timeout_s: float = 10, what: str = "the condition") -> T:
+def blocking_until(predicate: Callable[[], T | None], timeout_s: float = 10, what: str = "the condition") -> T:
     """The same, outside an event loop."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -72,8 +72,10 @@ class Up:
                 stack.kill()
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, received)
+        loop.add_signal_handler(signal.SIGINT, received)
+        loop.add_signal_handler(signal.SIGTERM, received)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
+            loop.add_signal_handler(signal.SIGHUP, received)
 
     def _ready(self, name: str, seconds: float) -> None:
         self._console.print(f"  [green]✓[/] {name:<12} [dim]{seconds:.1f} s[/]")

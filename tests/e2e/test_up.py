@@ -1,0 +1,121 @@
+"""`flownexus up` as a person runs it: live data, crashes, a stop, a second start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+
+from harness.embedded import open_folder
+from harness.readings import newest_reading
+from harness.system import RunningSystem
+from harness.waiting import blocking_until
+
+pytestmark = pytest.mark.timeout(240)
+
+DEVICES = 3
+SUPERVISED = ("gateway", "ingest", "api", "console", "nats", "postgres")
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[RunningSystem]:
+    """One system for the tests of this module; each leaves it running."""
+    with open_folder() as folder:
+        running = RunningSystem(folder, f"--devices={DEVICES}", "--device-interval=1")
+        running.start()
+        yield running
+        running.stop()
+
+
+def test_connection_json_says_how_to_reach_everything(system: RunningSystem) -> None:
+    connection = system.connection
+    assert connection.coap_port == system.coap_port
+    assert httpx.get(f"{connection.console_url}/readyz", trust_env=False).status_code == 200
+    assert set(connection.health) == {"gateway", "ingest", "api", "console"}
+    for url in connection.health.values():
+        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+
+
+def test_secrets_are_readable_by_their_owner_alone(system: RunningSystem) -> None:
+    assert stat.S_IMODE(system.folder.stat().st_mode) == 0o700
+    for name in ("connection.json", "secrets.json", "nats/nats.conf"):
+        assert stat.S_IMODE((system.folder / name).stat().st_mode) == 0o600, name
+
+
+def test_the_password_is_shown_once_and_works(system: RunningSystem) -> None:
+    assert system.log_text().count(str(system.connection.admin_password)) == 1
+    with system.api() as api:
+        assert api.get("/api/v1/users/me").json()["name"] == "admin"
+
+
+def test_simulated_devices_are_listed_with_live_values(system: RunningSystem) -> None:
+    with system.api() as api:
+        names = blocking_until(lambda: _online(api) if len(_online(api)) == DEVICES else None, 30, "all devices online")
+        first = blocking_until(lambda: newest_reading(api, names[0]), 30, "a first value")
+        blocking_until(lambda: newest_reading(api, names[0]) not in {None, first}, 30, "a newer value")
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_a_killed_process_is_started_again_and_data_flows_on(system: RunningSystem, name: str) -> None:
+    killed = system.process_number(name)
+    os.kill(killed, signal.SIGKILL)
+    blocking_until(lambda: system.process_number(name) != killed, 30, f"a new {name}")
+    connection = system.connection
+
+    def all_ready() -> bool:
+        try:
+            return all(
+                httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200
+                for url in connection.health.values()
+            )
+        except httpx.HTTPError:
+            return False
+
+    blocking_until(all_ready, 40, f"readiness after {name} was killed")
+    with system.api() as api:
+        device = (blocking_until(lambda: _online(api), 30, "a device online"))[0]
+        before = newest_reading(api, device)
+        blocking_until(
+            lambda: newest_reading(api, device) not in {None, before}, 40, f"a newer value after {name} was killed"
+        )
+
+
+def test_it_stops_cleanly_and_keeps_its_data_for_the_next_start(system: RunningSystem) -> None:
+    with system.api() as api:
+        device = (blocking_until(lambda: _online(api), 30, "a device online"))[0]
+        kept = blocking_until(lambda: newest_reading(api, device), 30, "a value")
+    children = psutil.Process(system.pid).children(recursive=True)
+    began = time.monotonic()
+    assert system.stop(timeout_s=30) == 0
+    print(f"stopped in {time.monotonic() - began:.1f} s")
+    assert not [child for child in children if child.is_running()]
+    password = system.connection.admin_password
+    system.start()
+    assert system.connection.admin_password == password
+    assert system.log_text().count(str(password)) == 1
+    with system.api() as api:
+        history = api.get(
+            f"/api/v1/endpoints/{device}/history", params={"path": kept.path, "from": kept.time, "limit": 1}
+        ).raise_for_status()
+        assert history.json()["items"][0]["value"] == kept.value
+
+
+def test_what_a_killed_supervisor_left_is_ended_by_the_next_start(system: RunningSystem) -> None:
+    numbers = [system.process_number(name) for name in SUPERVISED]
+    os.kill(system.pid, signal.SIGKILL)
+    blocking_until(lambda: not system.is_running, 10, "the end of the supervisor")
+    assert all(psutil.pid_exists(number) for number in numbers)
+    system.start()
+    assert "left over from a run that was killed" in system.log_text()
+    assert not set(numbers) & {system.process_number(name) for name in SUPERVISED}
+
+
+def _online(api: httpx.Client) -> list[str]:
+    items = api.get("/api/v1/endpoints", params={"limit": 500}).raise_for_status().json()["items"]
+    return [item["name"] for item in items if item["status"] == "online"]
