@@ -1,0 +1,3 @@
+from flownexus_simulator.cli import app
+
+app()

@@ -1,0 +1,107 @@
+"""The command line: `python -m flownexus_simulator`, and `flownexus simulate`."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from flownexus_runtime import logs
+from flownexus_simulator.behaviour import Behaviour
+from flownexus_simulator.fleet import Plan
+from flownexus_simulator.link import Impairment
+from flownexus_simulator.main import SPARE_FILES, allow_open_files, simulate
+from flownexus_simulator.server import InvalidServer, resolve
+from flownexus_simulator.settings import SimulatorSettings
+
+MISCONFIGURED = 2
+DEFAULT_INTERVAL_S = 5.0
+
+app = typer.Typer(add_completion=False, help="A fleet of simulated LwM2M devices.")
+
+
+def refuse(reason: str) -> typer.Exit:
+    """Say on standard error what is wrong; the exit to raise."""
+    typer.echo(reason, err=True)
+    return typer.Exit(MISCONFIGURED)
+
+
+@app.command()
+def run(
+    *,
+    devices: Annotated[int, typer.Option(min=1, max=60_000, help="How many devices.")] = 25,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Notifications a second over the whole fleet, evenly spread.")
+    ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, help=f"Seconds between a device's measurements ({DEFAULT_INTERVAL_S:g} if there is no --rate)."
+        ),
+    ] = None,
+    server: Annotated[str, typer.Option(help="The LwM2M server.")] = "coap://127.0.0.1:5683",
+    prefix: Annotated[str, typer.Option(help="Endpoint names are PREFIX-00000 and on.")] = "sim",
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many notifications.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
+    lifetime: Annotated[int, typer.Option(min=10, help="Lifetime of the registrations, seconds.")] = 300,
+    queue_mode: Annotated[bool, typer.Option("--queue-mode", help="Devices sleep between messages.")] = False,
+    awake_window: Annotated[float, typer.Option(min=0.1, help="Seconds a queue-mode device listens.")] = 93.0,
+    non_confirmable: Annotated[
+        bool, typer.Option("--non-confirmable", help="Notifications that nobody acknowledges.")
+    ] = False,
+    loss: Annotated[float, typer.Option(min=0, max=1, help="Share of datagrams lost, each way.")] = 0.0,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of datagrams doubled, each way.")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="Makes loss, duplicates and measurements repeatable.")] = None,
+    start_rate: Annotated[float, typer.Option(min=0.1, help="Devices switched on in a second.")] = 200.0,
+    ledger: Annotated[
+        pathlib.Path | None, typer.Option(help="File for a JSON line about each notification and its fate.")
+    ] = None,
+    health_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics; none if not given.")
+    ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let the fleet loose on a server that is not this machine.")
+    ] = False,
+) -> None:
+    """Simulate LwM2M 1.1 devices that register, are observed and notify; prints a summary in JSON at the end."""
+    if rate is not None and interval is not None:
+        raise refuse("give --rate or --interval, not both")
+    try:
+        settings = SimulatorSettings() if health_port is None else SimulatorSettings(health_port=health_port)
+        host, port = resolve(server, allow_remote=allow_remote)
+    except (InvalidServer, ValidationError) as error:
+        raise refuse(str(error)) from error
+    logs.configure("simulator", settings.log_level, settings.log_format)
+    limit = allow_open_files(devices + SPARE_FILES)
+    if limit < devices + SPARE_FILES:
+        raise refuse(f"{devices} devices need {devices + SPARE_FILES} open files, this process may open {limit}")
+    plan = Plan(
+        devices=devices,
+        prefix=prefix,
+        host=host,
+        port=port,
+        behaviour=Behaviour(
+            interval_s=devices / rate if rate is not None else interval or DEFAULT_INTERVAL_S,
+            every_observation=rate is None,
+            lifetime_s=lifetime,
+            confirmable=not non_confirmable,
+            queue_mode=queue_mode,
+            awake_window_s=awake_window,
+        ),
+        impairment=Impairment(loss, duplicates),
+        seed=seed,
+        starts_per_s=start_rate,
+        count=count,
+        duration_s=duration,
+    )
+    serve_health = health_port is not None or "health_port" in settings.model_fields_set
+    try:
+        summary = simulate(plan, settings, ledger, serve_health=serve_health)
+    except OSError as error:
+        raise refuse(f"the simulator cannot start: {error}") from error
+    sys.stdout.buffer.write(orjson.dumps(summary, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()

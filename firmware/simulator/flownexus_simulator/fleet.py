@@ -1,0 +1,186 @@
+"""Many devices on one event loop: their sockets, timers, start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import structlog
+
+from flownexus_simulator.behaviour import Behaviour
+from flownexus_simulator.device import Device
+from flownexus_simulator.ledger import Entry, Ledger, Outcome
+from flownexus_simulator.link import Impairment, Link
+from flownexus_simulator.registering import Standing
+from flownexus_simulator.reporting import Sink
+from flownexus_simulator.statistics import Statistics
+
+log = structlog.get_logger(__name__)
+
+MAX_TRANSMIT_WAIT_S = 93.0
+LEAVE_WAIT_S = 3.0
+POLL_S = 0.05
+START_BATCH_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fleet is and does. `starts_per_s`: how many devices switch on in a second. `count`: notifications to
+    make, `duration_s`: seconds to make them in; None for without end.
+    """
+
+    devices: int
+    prefix: str
+    host: str
+    port: int
+    behaviour: Behaviour
+    impairment: Impairment
+    seed: int | None = None
+    starts_per_s: float = 200.0
+    count: int | None = None
+    duration_s: float | None = None
+
+
+class _Seat:
+    """A device with its socket and its timer."""
+
+    def __init__(self, device: Device, link: Link, clock: Callable[[], float]) -> None:
+        self.device = device
+        self.link = link
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed: float | None = None
+
+    def arm(self) -> None:
+        """See to it that the device is called when it wants to be, or a little earlier."""
+        due = self.device.due()
+        if due is None or (self._armed is not None and self._armed <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = due
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._clock()), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = self._armed = None
+        now = self._clock()
+        due = self.device.due()
+        if due is not None and due <= now:
+            self.device.tick(now)
+        self.arm()
+
+    def close(self) -> None:
+        """Stop the timer and close the socket."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.link.close()
+
+
+class Fleet:
+    """One run of a plan. Unix time is taken once and carried on by the monotonic clock."""
+
+    def __init__(self, plan: Plan, ledger: Ledger | None = None) -> None:
+        self.statistics = Statistics()
+        self._plan = plan
+        self._ledger = ledger
+        self._random = Random(plan.seed)  # noqa: S311 (no secret)
+        self._seats: list[_Seat] = []
+        self._epoch = time.time() - time.monotonic()
+        self._started = time.monotonic()
+        self._measuring = True
+        self._registered_at_end = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`, or until the plan is done and every notification has met its fate; then deregister."""
+        self._started = time.monotonic()
+        starting = asyncio.create_task(self._start_devices())
+
+        def stop_if_failed(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                stop.set()
+
+        starting.add_done_callback(stop_if_failed)
+        try:
+            await self._wait_for_end(stop)
+        finally:
+            starting.cancel()
+            (failure,) = await asyncio.gather(starting, return_exceptions=True)
+            await self._leave()
+        if isinstance(failure, Exception):
+            raise failure
+
+    def registered(self) -> int:
+        """Devices that are registered now."""
+        return sum(seat.device.standing is Standing.REGISTERED for seat in self._seats)
+
+    def summary(self) -> dict[str, object]:
+        """The figures of the run; `registered` as it was before the devices left."""
+        return self.statistics.summary(self._plan.devices, self._registered_at_end, time.monotonic() - self._started)
+
+    def _now(self) -> float:
+        return self._epoch + time.monotonic()
+
+    async def _start_devices(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(self._plan.devices):
+            ahead = number / self._plan.starts_per_s - (time.monotonic() - self._started)
+            if ahead > START_BATCH_S:
+                await asyncio.sleep(ahead)
+            seat = self._seat(f"{self._plan.prefix}-{number:05}")
+            await loop.create_datagram_endpoint(seat.link.itself, remote_addr=(self._plan.host, self._plan.port))
+            self._seats.append(seat)
+            seat.device.start(self._now())
+            seat.arm()
+        log.info("fleet.started", devices=self._plan.devices)
+
+    def _seat(self, endpoint: str) -> _Seat:
+        random = Random(self._random.getrandbits(64))  # noqa: S311 (no secret)
+        way = Random(random.getrandbits(64))  # noqa: S311 (no secret)
+
+        def receive(datagram: bytes) -> None:
+            seat.device.receive(datagram, self._now())
+            seat.arm()
+
+        link = Link(self._plan.impairment, way, receive)
+        sink = Sink(self.statistics, self._record, self._permit)
+        device = Device(endpoint, self._plan.behaviour, random, self._now(), send=link.send, sink=sink)
+        seat = _Seat(device, link, self._now)
+        return seat
+
+    def _permit(self) -> bool:
+        return self._measuring and (self._plan.count is None or self.statistics.notifications < self._plan.count)
+
+    def _record(self, entry: Entry, outcome: Outcome) -> None:
+        if self._ledger is not None:
+            self._ledger.write(entry, outcome)
+
+    async def _wait_for_end(self, stop: asyncio.Event) -> None:
+        deadline = None if self._plan.duration_s is None else self._started + self._plan.duration_s
+        while not stop.is_set() and self._permit() and (deadline is None or time.monotonic() < deadline):
+            await _pause(stop)
+        self._measuring = False
+        deadline = time.monotonic() + MAX_TRANSMIT_WAIT_S
+        while not stop.is_set() and time.monotonic() < deadline and not all(s.device.settled for s in self._seats):
+            await _pause(stop)
+
+    async def _leave(self) -> None:
+        self._registered_at_end = self.registered()
+        for seat in self._seats:
+            seat.device.leave(self._now())
+            seat.arm()
+        deadline = time.monotonic() + LEAVE_WAIT_S
+        staying = asyncio.Event()
+        while time.monotonic() < deadline and any(s.device.standing is not Standing.GONE for s in self._seats):
+            await _pause(staying)
+        for seat in self._seats:
+            seat.close()
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), POLL_S)
+    except TimeoutError:
+        return
