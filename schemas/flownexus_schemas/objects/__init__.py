@@ -1,6 +1,7 @@
 """The object models that come with Flow Nexus, and those that its owner adds.
 
-`oma` has objects of the OMA, `ipso` the sensors and actuators of the IPSO Alliance, `flownexus` our own.
+`oma` has objects of the OMA, `ext` those of others in its registry, most of them the sensors of the IPSO Alliance,
+`flownexus` our own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from flownexus_schemas.lwm2m.ddf import parse_ddf
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 from flownexus_schemas.lwm2m.object_model import ObjectModel, ObjectModels
 
-_SHIPPED = ("oma", "ipso", "flownexus")
+_SHIPPED = ("oma", "ext", "flownexus")
 
 
 def load(folders: Iterable[Path] = ()) -> ObjectModels:

@@ -20,7 +20,7 @@ ROOT = FilePath(__file__).parents[3]
 
 # Of RFC 8428 and RFC 8798; KB is LwM2M's own.
 UNITS = {"", "%", "%RH", "B", "Cel", "KB", "Pa", "W", "Wh", "dB", "dBm", "deg", "lat", "lon", "m", "m/s", "m/s2", "mA"}
-UNITS |= {"mV", "min", "ms", "s", "var", "varh"}
+UNITS |= {"Ah", "V", "mV", "min", "ms", "s", "var", "varh"}
 
 
 def resource(path: str, version: str | None = None) -> ResourceModel:
@@ -140,7 +140,7 @@ def test_definition_is_whole(model: ObjectModel) -> None:
 def test_file_is_named_after_its_object_and_version() -> None:
     names = {
         entry.name
-        for folder in ("oma", "ipso", "flownexus")
+        for folder in ("oma", "ext", "flownexus")
         for entry in (files("flownexus_schemas.objects") / folder).iterdir()
     }
     assert names == {f"{model.id}-{model.version.replace('.', '_')}.xml" for model in load()}
