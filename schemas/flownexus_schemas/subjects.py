@@ -115,6 +115,11 @@ def events_of(endpoint: str) -> str:
     return f"lwm2m.event.{endpoint_token(endpoint)}.>"
 
 
+def events_of_kind(kind: EventKind) -> str:
+    """The filter that matches the events of one kind of every endpoint."""
+    return f"lwm2m.event.*.{kind}"
+
+
 def endpoint_of_subject(subject: str) -> str:
     """The endpoint name in an event, operation or firmware subject. Raises InvalidName."""
     parts = subject.split(".")

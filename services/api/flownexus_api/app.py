@@ -12,11 +12,21 @@ from flownexus_api import errors
 from flownexus_api.endpoint_names import KeepEncodedSlashes
 from flownexus_api.measured import Measured
 from flownexus_api.parts import Parts
-from flownexus_api.routers import auth, endpoints, users
+from flownexus_api.routers import auth, endpoints, events, history, objects, resources, statistics, stream, users
 from flownexus_runtime.health import Check, health_routes
 
 PREFIX = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (auth.router, users.router, endpoints.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    users.router,
+    endpoints.router,
+    objects.router,
+    resources.router,
+    history.router,
+    events.router,
+    statistics.router,
+    stream.router,
+)
 
 DESCRIPTION = """Devices, what they sent and how they are.
 

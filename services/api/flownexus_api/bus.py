@@ -26,6 +26,11 @@ class Bus:
     def is_connected(self) -> bool:
         return self._client is not None and self._client.is_connected
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and came back."""
+        return self._client.stats["reconnects"] if self._client is not None else 0
+
     def jetstream(self) -> JetStreamContext:
         """JetStream over the connection. Raises Unavailable while NATS is away."""
         if self._client is None or not self._client.is_connected:

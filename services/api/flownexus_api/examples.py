@@ -51,3 +51,127 @@ ENDPOINT_DETAIL: dict[str, Any] = {
         }
     ],
 }
+
+RESOURCES: dict[str, Any] = {
+    "items": [
+        {
+            "path": "3/0/0",
+            "object_id": 3,
+            "object_name": "Device",
+            "name": "Manufacturer",
+            "units": None,
+            "type": "string",
+            "value": "Zephyr",
+            "time": "2026-03-02T09:30:02Z",
+            "received_at": "2026-03-02T09:30:02Z",
+        },
+        {
+            "path": "3303/0/5700",
+            "object_id": 3303,
+            "object_name": "Temperature",
+            "name": "Sensor Value",
+            "units": "Cel",
+            "type": "float",
+            "value": 24.9,
+            "time": "2026-03-02T09:41:29.500000Z",
+            "received_at": "2026-03-02T09:41:30Z",
+        },
+    ],
+    "next": None,
+}
+
+OBJECTS: dict[str, Any] = {
+    "items": [
+        {
+            "id": 3303,
+            "name": "Temperature",
+            "version": "1.1",
+            "known": True,
+            "instances": [
+                {
+                    "id": 0,
+                    "resources": [
+                        {
+                            "path": "3303/0/5700",
+                            "id": 5700,
+                            "name": "Sensor Value",
+                            "type": "float",
+                            "units": "Cel",
+                            "operations": "R",
+                            "multiple": False,
+                            "mandatory": True,
+                            "value": 24.9,
+                            "time": "2026-03-02T09:41:29.500000Z",
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+    "next": None,
+}
+
+HISTORY: dict[str, Any] = {
+    "items": [
+        {
+            "path": "3303/0/5700",
+            "time": "2026-03-02T09:41:19.500000Z",
+            "value": 24.7,
+            "type": "float",
+            "received_at": "2026-03-02T09:41:20Z",
+        },
+        {
+            "path": "3303/0/5700",
+            "time": "2026-03-02T09:41:29.500000Z",
+            "value": 24.9,
+            "type": "float",
+            "received_at": "2026-03-02T09:41:30Z",
+        },
+    ],
+    "next": None,
+}
+
+BUCKETS: dict[str, Any] = {
+    "items": [{"time": "2026-03-02T09:40:00Z", "count": 2, "min": 24.7, "max": 24.9, "avg": 24.8, "last": 24.9}],
+    "next": None,
+}
+
+EVENTS: dict[str, Any] = {
+    "items": [
+        {
+            "id": "1041",
+            "time": "2026-03-02T09:41:29.500000Z",
+            "received_at": "2026-03-02T09:41:30Z",
+            "event_type": "environment",
+            "resources": [
+                {
+                    "path": "3303/0/5700",
+                    "name": "Sensor Value",
+                    "units": "Cel",
+                    "type": "float",
+                    "value": 24.9,
+                    "time": "2026-03-02T09:41:29.500000Z",
+                }
+            ],
+        }
+    ],
+    "next": None,
+}
+
+STATISTICS: dict[str, Any] = {
+    "endpoints": {"total": 25, "online": 20, "asleep": 4, "offline": 1},
+    "readings_last_hour": 9000,
+    "registrations_last_day": 26,
+    "updates_last_day": 3600,
+    "deregistrations_last_day": 1,
+}
+
+STREAM = """event: updated
+id: 1040
+data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subject":"urn:imei:123456789012345",\
+"time":"2026-03-02T09:40:00Z","datacontenttype":"application/json","type":"io.flownexus.lwm2m.updated.v1",\
+"data":{"registration_id":"k3Vd0aQz","lifetime_s":600}}
+
+: ping
+
+"""

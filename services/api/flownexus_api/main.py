@@ -12,6 +12,7 @@ from typing import NoReturn
 import structlog
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
 
 from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
@@ -40,6 +41,8 @@ def main() -> None:
         models = objects.load(settings.object_model_folders)
     except ValidationError as error:
         _misconfigured("; ".join(_setting(found["loc"], found["msg"]) for found in error.errors()))
+    except SettingsError:
+        _misconfigured('FLOWNEXUS_OBJECT_MODEL_FOLDERS: a list is written as JSON, e.g. ["/etc/flownexus/models"]')
     except InvalidObjectModel as error:
         _misconfigured(f"FLOWNEXUS_OBJECT_MODEL_FOLDERS: {error}")
     parts = Parts(

@@ -15,6 +15,8 @@ from flownexus_schemas.errors import InvalidRequest
 
 Item = TypeVar("Item")
 MAX_CURSOR_LENGTH = 2000
+NO_NUL = r"^[^\x00]*$"
+"""Text that PostgreSQL can compare with."""
 
 
 class Page(BaseModel, Generic[Item]):

@@ -18,6 +18,9 @@ from flownexus_schemas.lwm2m.object_model import ObjectModels
 MAX_HASHING = 2
 """Passwords checked at a time: each check takes 64 MiB and a thread."""
 
+MAX_STREAMS = 500
+"""Live streams open at a time; each is a consumer in JetStream."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -29,6 +32,7 @@ class Parts:
     models: ObjectModels
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HASHING))
+    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -13,7 +13,7 @@ from flownexus_api.access import Viewer
 from flownexus_api.documented import READ, READ_ONE
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.examples import ENDPOINT, ENDPOINT_DETAIL, ENDPOINTS, example
-from flownexus_api.paging import Page, cursor_of, keys_of, page_of
+from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 
 router = APIRouter(prefix="/endpoints", tags=["endpoints"])
@@ -115,13 +115,15 @@ async def list_endpoints(
     _: Viewer,
     database: Database,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
-    q: Annotated[str | None, Query(max_length=255, description="Only names with this text in them.")] = None,
+    q: Annotated[
+        str | None, Query(max_length=255, pattern=NO_NUL, description="Only names with this text in them.")
+    ] = None,
     sort: Annotated[Order, Query(description="By name, or the latest seen first.")] = "name",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Endpoints:
     """The devices that ever registered, a page at a time."""
-    values: dict[str, object] = {"status": status, "q": q.replace("\0", "") if q else None, "limit": limit + 1}
+    values: dict[str, object] = {"status": status, "q": q, "limit": limit + 1}
     values["seen"], values["name"] = keys_of(cursor, sort, (datetime, str)) if cursor else (None, None)
     rows, more = page_of((await database.execute(text(LISTS[sort]), values)).all(), limit)
     following = cursor_of(sort, rows[-1].last_seen_at, rows[-1].name) if more else None
