@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -68,14 +69,15 @@ class RunningSystem(ServerProcess):
         number: int = json.loads((self.folder / "run" / f"{name}.json").read_text())["pid"]
         return number
 
-    def api(self) -> httpx.Client:
+    @contextmanager
+    def api(self) -> Iterator[httpx.Client]:
         """A client of the api, logged in as the first administrator."""
         connection = self.connection
-        client = httpx.Client(base_url=connection.api_url, timeout=10, trust_env=False)
         form = {"username": connection.admin_user, "password": connection.admin_password}
-        token = client.post("/api/v1/auth/token", data=form).raise_for_status().json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        return client
+        with httpx.Client(base_url=connection.api_url, timeout=10, trust_env=False) as client:
+            token = client.post("/api/v1/auth/token", data=form).raise_for_status().json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            yield client
 
     def _says_ready(self) -> bool:
         return self.log_text().count(READY) > self._starts
