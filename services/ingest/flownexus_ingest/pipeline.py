@@ -17,7 +17,7 @@ from flownexus_ingest.faults import is_of_the_message
 from flownexus_ingest.message import Message
 from flownexus_ingest.projection import project
 from flownexus_ingest.reader import EventReader
-from flownexus_ingest.rows import Rejected, Rows
+from flownexus_ingest.rows import Rows
 from flownexus_ingest.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -46,26 +46,20 @@ class Pipeline:
     async def _write(self) -> None:
         while True:
             messages, rows = await self._batches.get()
-            await self._store(messages, rows)
+            for message, reason in rows.rejected:
+                await self._set_aside(message, reason)
+            await self._commit(messages, rows)
             metrics.LAG_MESSAGES.set(messages[-1].pending)
 
-    async def _store(self, messages: Sequence[Message], rows: Rows) -> None:
+    async def _commit(self, messages: Sequence[Message], rows: Rows) -> None:
         """Commit these messages; where rows are refused, halve until the one at fault is alone, and set it aside."""
-        for rejected in rows.rejected:
-            await self._set_aside(rejected)
         started = perf_counter()
         try:
             await self._writer.write(rows, self._position, messages[-1].sequence)
         except psycopg.Error as error:
             if not is_of_the_message(error):
                 raise
-            accepted = _without(messages, rows.rejected)
-            if len(accepted) == 1:
-                await self._store(accepted, _refused(accepted[0], error))
-                return
-            middle = len(accepted) // 2
-            for half in (accepted[:middle], accepted[middle:]):
-                await self._store(half, project(half))
+            await self._halve(messages, error)
             return
         self._position = messages[-1].sequence
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
@@ -75,15 +69,14 @@ class Pipeline:
         metrics.ROWS.inc(rows.count)
         log.debug("batch.committed", messages=len(messages), rows=rows.count, upto=self._position)
 
-    async def _set_aside(self, rejected: Rejected) -> None:
-        await set_aside(self._js, self._stream, rejected.message, rejected.reason, datetime.now(UTC))
+    async def _halve(self, messages: Sequence[Message], error: psycopg.Error) -> None:
+        if len(messages) == 1:
+            await self._set_aside(messages[0], f"{type(error).__name__}: {error}")
+            await self._commit(messages, Rows())
+            return
+        middle = len(messages) // 2
+        for half in (messages[:middle], messages[middle:]):
+            await self._commit(half, project(half))
 
-
-def _refused(message: Message, error: psycopg.Error) -> Rows:
-    """No rows but the rejection of `message`."""
-    return Rows(rejected=[Rejected(message, f"{type(error).__name__}: {error}")])
-
-
-def _without(messages: Sequence[Message], rejected: Sequence[Rejected]) -> list[Message]:
-    sequences = {each.message.sequence for each in rejected}
-    return [message for message in messages if message.sequence not in sequences]
+    async def _set_aside(self, message: Message, reason: str) -> None:
+        await set_aside(self._js, self._stream, message, reason, datetime.now(UTC))
