@@ -37,7 +37,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     if natural is None:
         raise CodecError(f"{path}: {shown(item)} is not a value")
     value = item.seconds if natural is DataType.TIME else item
-    return record_of(path, natural, value, type_of(path, models, versions), None)
+    return [record_of(path, natural, value, type_of(path, models, versions), None)]
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:

@@ -26,7 +26,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     target = type_of(path, models, versions)
     if not payload and target is not DataType.OPAQUE:
         return []
-    return record_of(path, DataType.OPAQUE, payload, target, None)
+    return [record_of(path, DataType.OPAQUE, payload, target, None)]
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:

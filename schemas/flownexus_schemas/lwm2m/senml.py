@@ -34,7 +34,6 @@ _LABELS: Mapping[DataType, str] = {
     DataType.FLOAT: "v",
     DataType.TIME: "v",
     DataType.BOOLEAN: "vb",
-    DataType.OPAQUE: "vd",
     DataType.OBJLNK: "vlo",
 }
 _VERSION = 10
@@ -71,32 +70,42 @@ def decode(
         if "t" in entry:
             offset = _number(entry, "t")
             time = offset if base_time is None else base_time + offset
-        records += record_of(
-            path, natural, value, type_of(path, models, versions), None if time is None else float(time)
-        )
+        target = type_of(path, models, versions)
+        records.append(record_of(path, natural, value, target, None if time is None else float(time)))
     return records
 
 
-def encode(records: Sequence[Record], base_path: Path, opaque: Callable[[bytes], object]) -> list[Entry]:
-    """The inverse; `opaque` writes `vd`. Raises CodecError for a value outside `base_path` or not of its type."""
-    base_name, cut = _base_name(records, base_path)
+def encode(
+    records: Sequence[Record], base_path: Path, opaque: Callable[[bytes], object], real: Callable[[float], object]
+) -> list[Entry]:
+    """The inverse; `opaque` writes `vd`, `real` a `v` that is a float. Raises CodecError for a value outside
+    `base_path` or not of its type.
+
+    The base name is that of the object instance, given anew for each: Zephyr keeps 11 characters of a base name and 9
+    of a name, which a longer or shorter one would overflow.
+    """
     times = {record.time for record in records}
     shared = times.pop() if len(times) == 1 else None
     pack: list[Entry] = []
-    for index, record in enumerate(records):
-        if record.path.resource_id is None or not base_path.contains(record.path):
-            raise CodecError(f"a value is at /{record.path}, not at /{base_path}")
+    base_name = ""
+    for record in records:
+        path = record.path
+        if path.resource_id is None or not base_path.contains(path):
+            raise CodecError(f"a value is at /{path}, not at /{base_path}")
         entry: Entry = {}
-        if index == 0 and base_name:
-            entry["bn"] = base_name
-        if index == 0 and shared is not None:
+        if (instance := f"/{path.object_id}/{path.object_instance_id}/") != base_name:
+            entry["bn"] = base_name = instance
+        if shared is not None and not pack:
             entry["bt"] = _compact(shared)
-        if name := f"/{record.path}"[cut:]:
-            entry["n"] = name
+        last = path.resource_instance_id
+        entry["n"] = str(path.resource_id) if last is None else f"{path.resource_id}/{last}"
         if shared is None and record.time is not None:
             entry["t"] = _compact(record.time)
         value = checked(record)
-        entry[_LABELS[record.type]] = opaque(value) if isinstance(value, bytes) else value
+        if isinstance(value, bytes):
+            entry["vd"] = opaque(value)
+        else:
+            entry[_LABELS[record.type]] = real(value) if isinstance(value, float) else value
         pack.append(entry)
     return pack
 
@@ -199,14 +208,3 @@ def _compact(time: float) -> int | float:
     if not math.isfinite(time) or abs(time) >= 2**63:
         raise CodecError(f"{time} is not a time")
     return int(time) if time.is_integer() else time
-
-
-def _base_name(records: Sequence[Record], base_path: Path) -> tuple[str, int]:
-    """The base name, and how many characters of each full name it takes off."""
-    if not base_path.ids:
-        return "", 0
-    if all(record.path == base_path for record in records):
-        name = f"/{base_path}"
-        return name, len(name)
-    name = f"/{base_path}/"
-    return name, len(name)

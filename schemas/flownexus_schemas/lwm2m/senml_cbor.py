@@ -41,7 +41,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:
     """The inverse. Raises CodecError."""
-    return _dumps(senml.encode(records, base_path, bytes))
+    return _dumps(senml.encode(records, base_path, bytes, float))
 
 
 def decode_paths(payload: bytes) -> list[Path]:

@@ -12,7 +12,7 @@ from flownexus_schemas.lwm2m.errors import CodecError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
-from flownexus_schemas.lwm2m.typed_values import from_base64, shown
+from flownexus_schemas.lwm2m.typed_values import from_base64, shown, without_exponent
 
 
 def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None) -> list[Record]:
@@ -22,7 +22,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:
     """The inverse. Raises CodecError."""
-    return orjson.dumps(senml.encode(records, base_path, _base64))
+    return orjson.dumps(senml.encode(records, base_path, _base64, _decimal))
 
 
 def decode_paths(payload: bytes) -> list[Path]:
@@ -47,6 +47,11 @@ def _opaque(value: object) -> bytes:
     if type(value) is not str:
         raise CodecError(f"the SenML field vd is {shown(value)}, not a string")
     return from_base64(value)
+
+
+def _decimal(value: float) -> object:
+    """Without an exponent where that is not too long, as in `text`."""
+    return orjson.Fragment(without_exponent(value).encode())
 
 
 def _base64(value: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError
@@ -12,7 +11,7 @@ from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
 from flownexus_schemas.lwm2m.single_value import only_record, resource_path
-from flownexus_schemas.lwm2m.typed_values import checked, from_base64, record_of, type_of
+from flownexus_schemas.lwm2m.typed_values import checked, from_base64, record_of, type_of, without_exponent
 
 _NAME = "text"
 _STRINGS = (DataType.STRING, DataType.CORELNK)
@@ -35,7 +34,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
         raise CodecError("the text is not UTF-8") from None
     if target is DataType.OPAQUE:
         return [Record(path, DataType.OPAQUE, from_base64(text.strip()))]
-    return record_of(path, DataType.STRING, text, target, None)
+    return [record_of(path, DataType.STRING, text, target, None)]
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:
@@ -47,11 +46,5 @@ def encode(records: Sequence[Record], base_path: Path) -> bytes:
     if isinstance(value, bool):
         return b"1" if value else b"0"
     if isinstance(value, float):
-        return _decimal(value).encode()
+        return without_exponent(value).encode()
     return str(value).encode()
-
-
-def _decimal(value: float) -> str:
-    """Without an exponent where that is not too long: small clients do not read one."""
-    text = repr(value)
-    return format(Decimal(text), "f") if 1e-12 <= abs(value) < 1e21 else text

@@ -95,22 +95,22 @@ class _Reader:
         """An entry where one resource or one of its instances was asked for."""
         resource = self._base.resource
         if entry.kind is Kind.RESOURCE_INSTANCE:
-            return self._value(resource, entry)
+            return [self._value(resource, entry)]
         if entry.kind is Kind.RESOURCE and entry.id != resource.resource_id and self._multiple(resource):
-            return self._value(resource, entry)
+            return [self._value(resource, entry)]
         if entry.kind is Kind.RESOURCE and entry.id == resource.resource_id:
-            return self._read(self._base, entry.value)
+            return [self._read(self._base, entry.value)]
         return self._resource(self._instance, entry)
 
     def _resource(self, instance: Path, entry: Tlv) -> list[Record]:
         path = self._below(Path(instance.object_id, instance.object_instance_id, entry.id))
         if entry.kind is Kind.RESOURCE:
-            return self._read(path, entry.value)
+            return [self._read(path, entry.value)]
         if entry.kind is Kind.MULTIPLE_RESOURCE:
-            return [record for part in parse(entry.value) for record in self._value(path, part)]
+            return [self._value(path, part) for part in parse(entry.value)]
         raise CodecError(f"a TLV entry of kind {entry.kind.name} stands where a resource of /{instance} is expected")
 
-    def _value(self, resource: Path, entry: Tlv) -> list[Record]:
+    def _value(self, resource: Path, entry: Tlv) -> Record:
         if entry.kind not in (Kind.RESOURCE_INSTANCE, Kind.RESOURCE):
             raise CodecError(f"a TLV entry of kind {entry.kind.name} stands where a value of /{resource} is expected")
         return self._read(self._below(resource.child(entry.id)), entry.value)
@@ -119,7 +119,7 @@ class _Reader:
         model = self._models.resource(resource, self._versions)
         return model is not None and model.multiple
 
-    def _read(self, path: Path, data: bytes) -> list[Record]:
+    def _read(self, path: Path, data: bytes) -> Record:
         return tlv_values.read(path, data, type_of(path, self._models, self._versions))
 
     def _below(self, path: Path) -> Path:

@@ -15,10 +15,10 @@ _OBJLNK = struct.Struct(">HH")
 _INTEGER_SIZES = (1, 2, 4, 8)
 
 
-def read(path: Path, data: bytes, target: DataType | None) -> list[Record]:
-    """The record of a value, opaque where no model tells the type. Raises CodecError. Empty: see `record_of`."""
+def read(path: Path, data: bytes, target: DataType | None) -> Record:
+    """The record of a value, opaque where no model tells the type. Raises CodecError."""
     if target is None or target is DataType.OPAQUE:
-        return [Record(path, DataType.OPAQUE, data)]
+        return Record(path, DataType.OPAQUE, data)
     return record_of(path, target, _value(path, data, target), target, None)
 
 

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError
@@ -21,6 +22,7 @@ MAX_UNSIGNED = 2**64 - 1
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,20}")
 _FLOAT_TEXT = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
 _OBJLNK_TEXT = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
+_NOT_FINITE = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 _BOOLEAN_TEXT = {"1": True, "true": True, "0": False, "false": False}
 _TO_STANDARD_BASE64 = str.maketrans("-_", "+/")
 
@@ -35,12 +37,11 @@ def type_of(path: Path, models: ObjectModels, versions: Mapping[int, str] | None
     return model.type if model is not None else None
 
 
-def record_of(path: Path, natural: DataType, value: Value, target: DataType | None, time: float | None) -> list[Record]:
+def record_of(path: Path, natural: DataType, value: Value, target: DataType | None, time: float | None) -> Record:
     """One record of the type `target`, or of the type natural to the format where that is None. Raises CodecError.
 
     Taken as they are meant: whole floats for integers, integers for floats, 0 and 1 and their texts for booleans,
-    numbers in texts, texts with the NUL that ends them in C. Empty for a float that is not finite: so sensors say that
-    they have no reading, and neither JSON nor the bus can carry it.
+    numbers in texts, texts with the NUL that ends them in C. A float can be NaN or infinite.
     """
     if natural is DataType.INTEGER and target is None and isinstance(value, int) and value > MAX_INTEGER:
         natural = DataType.UNSIGNED
@@ -49,9 +50,7 @@ def record_of(path: Path, natural: DataType, value: Value, target: DataType | No
         fitted = _FIT[kind](value)
     except _Unfit:
         raise CodecError(f"{path}: {shown(value)} is not a value of type {kind}") from None
-    if isinstance(fitted, float) and not math.isfinite(fitted):
-        return []
-    return [Record(path, kind, fitted, time)]
+    return Record(path, kind, fitted, time)
 
 
 def checked(record: Record) -> Value:
@@ -76,6 +75,14 @@ def from_base64(text: str) -> bytes:
         return b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (Base64Error, ValueError):
         raise CodecError(f"{shown(text)} is not Base64") from None
+
+
+def without_exponent(value: float) -> str:
+    """Shortest decimal text that reads back the same; without an exponent where that is not too long, as Zephyr stops
+    reading at the "e".
+    """
+    text = repr(value)
+    return format(Decimal(text), "f") if "e" in text and 1e-12 <= abs(value) < 1e21 else text
 
 
 def shown(value: object) -> str:
@@ -121,8 +128,7 @@ def _whole(value: Value) -> int:
         bare = _bare(value)
         if _INTEGER_TEXT.fullmatch(bare):
             return int(bare)
-        number = _float(bare)
-        if number.is_integer():
+        if (number := _float(bare)).is_integer():
             return int(number)
     raise _Unfit
 
@@ -152,8 +158,8 @@ def _float(value: Value) -> float:
         bare = _bare(value)
         if _FLOAT_TEXT.fullmatch(bare):
             return float(bare)
-        if bare.lower().lstrip("+-") in ("nan", "inf", "infinity"):
-            return math.nan
+        if bare.lower() in _NOT_FINITE:
+            return float(bare)
     raise _Unfit
 
 
@@ -174,7 +180,7 @@ def _opaque(value: Value) -> bytes:
 
 
 def _time(value: Value) -> int | float:
-    if isinstance(value, float) and not value.is_integer():
+    if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
         return value
     return _integer(value) if not isinstance(value, str) else _time_text(value)
 
@@ -187,6 +193,9 @@ def _time_text(text: str) -> int | float:
 
 
 def _objlnk(value: Value) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**32:
+        # Zephyr's SenML CBOR: both ids in one signed number of 32 bits.
+        return f"{value >> 16 & MAX_ID}:{value & MAX_ID}"
     match = _OBJLNK_TEXT.fullmatch(_bare(value)) if isinstance(value, str) else None
     if match is None:
         raise _Unfit

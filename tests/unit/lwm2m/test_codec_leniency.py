@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import cbor2
@@ -115,14 +116,31 @@ def test_an_error_names_the_path_the_value_and_the_type() -> None:
         senml({"n": "/3/0/9", "vs": "high"})
 
 
-@pytest.mark.parametrize("payload", [b"nan", b"NaN", b"-inf"])
-def test_a_float_that_is_no_number_is_no_reading(payload: bytes) -> None:
-    assert decode(payload, ContentFormat.TEXT, FLOAT, MODELS) == []
+@pytest.mark.parametrize("payload", [b"nan", b"NaN", b"inf", b"-inf", b"Infinity"])
+def test_a_float_that_is_not_finite_is_kept(payload: bytes) -> None:
+    (record,) = decode(payload, ContentFormat.TEXT, FLOAT, MODELS)
+    assert repr(record.value) == repr(float(payload))
 
 
-def test_a_missing_reading_leaves_the_others() -> None:
-    pack = cbor2.dumps([{0: "/3303/0/5700", 2: float("nan")}, {0: "/3303/1/5700", 2: 21.5}])
-    assert decode(pack, ContentFormat.SENML_CBOR, Path(), MODELS) == [Record(Path(3303, 1, 5700), DataType.FLOAT, 21.5)]
+def test_a_failed_sensor_leaves_the_readings_of_the_others() -> None:
+    pack = cbor2.dumps([{0: "/3303/0/5700", 2: math.nan}, {0: "/3303/1/5700", 2: 21.5}])
+    failed, other = decode(pack, ContentFormat.SENML_CBOR, Path(), MODELS)
+    assert math.isnan(float(failed.value))
+    assert other == Record(Path(3303, 1, 5700), DataType.FLOAT, 21.5)
+
+
+@pytest.mark.parametrize("path", [INTEGER, UNSIGNED, TIME, BOOLEAN, STRING])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_only_a_float_can_be_not_finite(path: Path, value: float) -> None:
+    with pytest.raises(CodecError):
+        decode(cbor2.dumps(value), ContentFormat.CBOR, path, MODELS)
+
+
+def test_zephyr_packs_an_object_link_into_a_number_of_32_bits() -> None:
+    assert value_at(OBJLNK, v=(3 << 16) + 1) == "3:1"
+    assert value_at(OBJLNK, v=-1) == "65535:65535"
+    with pytest.raises(CodecError):
+        value_at(OBJLNK, v=2**32)
 
 
 @pytest.mark.parametrize("fields", [{"x": 1}, {"u": "Cel"}, {"bver": 10}, {"bver": 26}, {"ut": 5}, {"bs": 1, "s": 2}])
@@ -269,6 +287,30 @@ def test_a_whole_number_is_sent_for_a_float() -> None:
 )
 def test_floats_have_no_exponent_in_text_where_they_are_short(value: float, text: bytes) -> None:
     assert encode([Record(FLOAT, DataType.FLOAT, value)], ContentFormat.TEXT, FLOAT) == text
+
+
+def test_floats_have_no_exponent_in_senml_json_where_they_are_short() -> None:
+    records = [Record(Path(32768, 0, 13, 0), DataType.FLOAT, 1e-7), Record(Path(32768, 0, 13, 1), DataType.FLOAT, 1e20)]
+    assert encode(records, ContentFormat.SENML_JSON, Path(32768)) == (
+        b'[{"bn":"/32768/0/","n":"13/0","v":0.0000001},{"n":"13/1","v":100000000000000000000}]'
+    )
+
+
+@pytest.mark.parametrize("base", [Path(), Path(3303), Path(3303, 65535), Path(3303, 65535, 5700)])
+def test_names_in_senml_fit_the_buffers_of_zephyr(base: Path) -> None:
+    payload = encode([Record(Path(3303, 65535, 5700), DataType.FLOAT, 20.5)], ContentFormat.SENML_CBOR, base)
+    assert cbor2.loads(payload) == [{-2: "/3303/65535/", 0: "5700", 2: 20.5}]
+
+
+def test_a_base_name_is_given_anew_for_each_object_instance() -> None:
+    records = [
+        Record(Path(3, 0, 14), DataType.STRING, "+02:00"),
+        Record(Path(3, 0, 15), DataType.STRING, "Europe/Paris"),
+        Record(Path(3303, 0, 5701), DataType.STRING, "Cel"),
+    ]
+    assert encode(records, ContentFormat.SENML_JSON, Path()) == (
+        b'[{"bn":"/3/0/","n":"14","vs":"+02:00"},{"n":"15","vs":"Europe/Paris"},{"bn":"/3303/0/","n":"5701","vs":"Cel"}]'
+    )
 
 
 def test_several_values_do_not_fit_a_format_of_one() -> None:

@@ -40,8 +40,25 @@ def test_depth_is_the_number_of_ids(text: str, depth: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["3/", "//3", "3//0", "/3/0/7/1/0", "-1", "+3", "65536", "100000", "03", "3/00", "3.0", "3/x", " 3", "3 ", "٣", "²", "\n"],
-)  # fmt: skip
+    [
+        "3/",
+        "//3",
+        "3//0",
+        "/3/0/7/1/0",
+        "-1",
+        "+3",
+        "65536",
+        "100000",
+        "03",
+        "3/00",
+        "3.0",
+        "3/x",
+        " 3",
+        "3 ",
+        "٣",
+        "²",
+    ],
+)
 def test_anything_else_is_no_path(text: str) -> None:
     with pytest.raises(InvalidPath):
         Path.parse(text)
