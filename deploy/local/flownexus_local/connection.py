@@ -47,5 +47,5 @@ def read_connection(folder: Path) -> Connection:
         raise CannotRun(
             f"{path} belongs to another user: run this command as the user who runs `flownexus up`"
         ) from None
-    except ValidationError as error:
-        raise CannotRun(f"{path} is damaged: start the system again to write it anew ({error})") from None
+    except ValidationError:
+        raise CannotRun(f"{path} is damaged: start the system again to write it anew") from None

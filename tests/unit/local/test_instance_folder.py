@@ -1,0 +1,49 @@
+"""The folder of a system: private, locked, with secrets that stay the same."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from flownexus_local.errors import CannotRun
+from flownexus_local.instance import Instance, is_running
+
+
+def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    instance = Instance(tmp_path / "system")
+    instance.secrets()
+    assert stat.S_IMODE(instance.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((instance.folder / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_secrets_are_generated_once_and_differ_between_systems(tmp_path: Path) -> None:
+    one = Instance(tmp_path / "one").secrets()
+    assert Instance(tmp_path / "one").secrets() == one
+    other = Instance(tmp_path / "other").secrets()
+    generated = {*one.model_dump().values(), *other.model_dump().values()} - {None}
+    assert len(generated) == 10
+    assert all(len(secret) >= 32 for secret in generated)
+
+
+def test_a_second_system_in_the_folder_is_shut_out_until_the_first_ends(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    with instance.locked():
+        assert is_running(tmp_path)
+        with pytest.raises(CannotRun, match="--folder"), Instance(tmp_path).locked():
+            pass
+    assert not is_running(tmp_path)
+    with Instance(tmp_path).locked():
+        pass
+
+
+def test_a_folder_that_was_never_used_does_not_run(tmp_path: Path) -> None:
+    assert not is_running(tmp_path / "nothing here")
+    assert not (tmp_path / "nothing here").exists()
+
+
+def test_a_file_in_the_way_is_one_clear_message(tmp_path: Path) -> None:
+    (tmp_path / "system").write_text("")
+    with pytest.raises(CannotRun, match=r"cannot be written.*--folder"):
+        Instance(tmp_path / "system")

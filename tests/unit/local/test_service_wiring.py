@@ -1,0 +1,65 @@
+"""What each service is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from flownexus_local.services import SERVICES, Wiring, invocation, reachable
+
+WIRING = Wiring(
+    nats_url="nats://user:word@127.0.0.1:4222",
+    database_url="postgresql://user:word@127.0.0.1:5432/flownexus",
+    coap_host="::",
+    coap_port=5683,
+    api_host="0.0.0.0",
+    api_port=8000,
+    console_host="127.0.0.1",
+    console_port=8080,
+    token_secret="t" * 32,
+    console_secret="c" * 32,
+    object_model_folders='["/models"]',
+    log_level="info",
+)
+CALLS = {service.name: invocation(service, WIRING, lambda _: 9100) for service in SERVICES}
+
+
+def told(name: str) -> Mapping[str, str]:
+    """The environment of one service."""
+    return CALLS[name].environment
+
+
+@pytest.mark.parametrize(
+    ("variable", "services"),
+    [
+        ("FLOWNEXUS_DATABASE_URL", {"ingest", "api"}),
+        ("FLOWNEXUS_NATS_URL", {"gateway", "ingest", "api"}),
+        ("FLOWNEXUS_TOKEN_SECRET", {"api"}),
+        ("FLOWNEXUS_CONSOLE_SECRET", {"console"}),
+        ("FLOWNEXUS_COAP_PORT", {"gateway"}),
+        ("FLOWNEXUS_OBJECT_MODEL_FOLDERS", {"gateway", "ingest", "api"}),
+    ],
+)
+def test_a_service_is_told_only_what_it_needs(variable: str, services: set[str]) -> None:
+    assert {name for name in CALLS if variable in told(name)} == services
+
+
+def test_health_is_on_the_own_port_of_a_service_that_serves_and_on_a_given_one_otherwise() -> None:
+    assert CALLS["api"].health_url == "http://127.0.0.1:8000"
+    assert CALLS["console"].health_url == "http://127.0.0.1:8080"
+    assert CALLS["gateway"].health_url == "http://127.0.0.1:9100"
+    assert told("gateway")["FLOWNEXUS_HEALTH_PORT"] == "9100"
+    assert "FLOWNEXUS_HEALTH_PORT" not in told("api")
+
+
+def test_the_console_finds_an_api_that_listens_everywhere() -> None:
+    assert told("console")["FLOWNEXUS_API_URL"] == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [("::", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("192.0.2.7", "192.0.2.7")],
+)
+def test_a_server_is_reached_at_an_address_that_a_url_can_have(host: str, reached: str) -> None:
+    assert reachable(host) == reached
