@@ -23,7 +23,7 @@ from harness.lockstep import (
     datagram,
 )
 from harness.waiting import until
-from integration_gateway import Events, NewDevice
+from integration.gateway.gateway_events import Events, NewDevice
 
 pytestmark = pytest.mark.usefixtures("no_observations")
 
@@ -60,15 +60,12 @@ async def test_habits_of_registering_clients_are_taken(
     device: NewDevice, version: str, lifetime: int | None, content_format: int | None, queries: tuple[str, ...]
 ) -> None:
     client = device()
-    heard = client.register(
-        "</1/1>,</2>,</3/0>,</10>;ver=\"1.1\"", *queries, version=version, lifetime=lifetime, content_format=content_format
-    )  # fmt: skip
+    links = '</1/1>,</2>,</3/0>,</10>;ver="1.1"'
+    heard = client.register(links, *queries, version=version, lifetime=lifetime, content_format=content_format)
     assert heard.code == CREATED
 
 
-async def test_a_retransmitted_register_gets_the_same_location_and_one_event(
-    device: NewDevice, events: Events
-) -> None:
+async def test_a_retransmitted_register_gets_the_same_location_and_one_event(device: NewDevice, events: Events) -> None:
     client = device()
     first = client.register(ZEPHYR, message_id=7)
     second = client.register(ZEPHYR, message_id=7)

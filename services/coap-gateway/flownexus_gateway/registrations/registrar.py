@@ -76,7 +76,8 @@ class Registrar:
             async with _Locked(self._locks, stated.endpoint):
                 former = self._table.of_endpoint(stated.endpoint)
                 if former is not None and former.is_retransmitted(fingerprint, request.received_at):
-                    former.answered_at = time.time()
+                    if not former.seen_after_answer:
+                        former.answered_at = time.time()
                     return former.id
                 live = await self._replace(former, stated, fingerprint, request)
         finally:

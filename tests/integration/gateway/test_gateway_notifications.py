@@ -1,0 +1,283 @@
+"""Observation at registration and the notifications that follow. LwM2M Core 1.1.1, 6.4; RFC 7641."""
+
+from __future__ import annotations
+
+import base64
+
+from nats.js import JetStreamContext
+
+from flownexus_schemas.events import Event, ObservationState, Trigger
+from flownexus_schemas.profiles import CompositeObservation, ObservationProfile, SingleObservation
+from flownexus_schemas.subjects import EventKind
+from harness.lockstep import (
+    ACCEPT,
+    ACK,
+    CON,
+    CONTENT_FORMAT,
+    CREATED,
+    FETCH,
+    GET,
+    NON,
+    NOT_FOUND,
+    OBSERVE,
+    RST,
+    SENML_CBOR,
+    SENML_JSON,
+    TEXT,
+    TLV,
+    UNSUPPORTED_FORMAT,
+    Heard,
+    LockstepDevice,
+    datagram,
+)
+from harness.services import ServiceProcess
+from harness.waiting import until
+from integration.gateway.gateway_events import Events, NewDevice, put_profile
+
+TEMPERATURE = ObservationProfile(observe=(SingleObservation(path="3303/0/5700"),))
+ENVIRONMENT = ObservationProfile(
+    observe_composite=(CompositeObservation(paths=("3303", "3304"), event_type="environment"),)
+)
+
+TLV_21_5 = b"\xe4\x16\x44\x41\xac\x00\x00"
+"""Resource 5700, four bytes, the float 21.5. LwM2M Core 1.1.1, 7.4.3."""
+
+SENML_PACK = b'[{"bn":"/3303/0/","n":"5700","v":21.5},{"bn":"/3304/0/","n":"5700","v":40}]'
+
+
+def observed(client: LockstepDevice, links: str = "</3303/0>", version: str = "1.1") -> bytes:
+    """Register and let 3303/0/5700 be observed; the token."""
+    assert client.register(links, version=version).code == CREATED
+    request = client.expect_request(GET, "3303/0/5700")
+    assert request.number(OBSERVE) == 0
+    assert request.all(ACCEPT) == []
+    client.answer(request, payload=TLV_21_5, content_format=TLV, observe=0)
+    return request.token
+
+
+def values(event: Event) -> list[tuple[str, object]]:
+    return [(record.path, record.value) for record in event.data.records]
+
+
+def is_ack(heard: Heard, sent: bytes) -> bool:
+    return (heard.type, heard.code, heard.message_id) == (ACK, 0, int.from_bytes(sent[2:4], "big"))
+
+
+async def test_what_the_profile_says_is_observed_and_the_first_value_is_reported(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    token = observed(client)
+    assert len(token) == 8
+    (established,) = await events.wait(EventKind.OBSERVATION)
+    assert established.data.state == ObservationState.ESTABLISHED
+    assert established.data.observation.token == token.hex()
+    (report,) = await events.wait(EventKind.REPORTED)
+    assert values(report) == [("3303/0/5700", 21.5)]
+    assert report.data.trigger == Trigger.NOTIFY
+    assert base64.b64decode(report.data.payload) == TLV_21_5
+
+
+async def test_a_notification_is_acknowledged_after_its_event_is_kept(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    token = observed(client)
+    sent = client.notification(token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    _, report = await events.of(EventKind.REPORTED)
+    assert values(report) == [("3303/0/5700", 21.5)]
+    assert not report.data.composite
+    assert report.data.observation is not None
+    assert report.data.records[0].anchored
+
+
+async def test_a_retransmitted_notification_is_one_event_and_acknowledged_again(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    sent = client.notification(observed(client), 1, TLV_21_5)
+    for _ in range(3):
+        assert is_ack(client.exchange(sent), sent)
+    assert len(await events.of(EventKind.REPORTED)) == 2
+
+
+async def test_a_non_confirmable_notification_is_reported_and_not_acknowledged(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    client.send(client.notification(observed(client), 1, TLV_21_5, type_=NON))
+    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+
+
+async def test_a_payload_that_cannot_be_decoded_is_kept_raw_with_the_reason(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    sent = client.notification(observed(client), 1, b"\xe4\x16", TLV)
+    assert is_ack(client.exchange(sent), sent)
+    event = (await events.of(EventKind.REPORTED))[-1]
+    assert event.data.records == ()
+    assert event.data.undecoded
+    assert base64.b64decode(event.data.payload) == b"\xe4\x16"
+
+
+async def test_a_notification_without_content_format_is_text_for_a_resource(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    sent = client.notification(observed(client), 1, b"22.25", None)
+    assert is_ack(client.exchange(sent), sent)
+    event = (await events.of(EventKind.REPORTED))[-1]
+    assert values(event) == [("3303/0/5700", 22.25)]
+    assert event.data.content_format is None
+
+
+async def test_a_device_behind_a_nat_is_found_by_token_and_asked_at_its_new_address(
+    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    token = observed(client)
+    client.move()
+    sent = client.notification(token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    await until(lambda: "registration.moved" in gateway.log_text())
+
+
+async def test_an_unknown_token_is_answered_with_a_reset(device: NewDevice) -> None:
+    client = device()
+    heard = client.exchange(client.notification(b"\x11" * 8, 3, b"1", TEXT))
+    assert (heard.type, heard.code) == (RST, 0)
+
+
+async def test_an_error_code_ends_the_observation(js: JetStreamContext, device: NewDevice, events: Events) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    token = observed(client)
+    sent = client.notification(token, None, b"", None, code=NOT_FOUND)
+    assert is_ack(client.exchange(sent), sent)
+    last = (await events.of(EventKind.OBSERVATION))[-1]
+    assert (last.data.state, last.data.code) == (ObservationState.CANCELLED, "4.04")
+    assert client.exchange(client.notification(token, 9, TLV_21_5)).type == RST
+
+
+async def test_observations_survive_a_crash_of_the_gateway(
+    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    token = observed(client)
+    await events.wait(EventKind.REPORTED)
+    gateway.kill()
+    gateway.start()
+    sent = client.notification(token, 5, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+    assert client.update().code == 0x44
+
+
+async def test_a_crash_before_the_answer_of_the_device_asks_again_with_the_same_token(
+    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    client.register("</3303/0>")
+    first = client.expect_request(GET, "3303/0/5700")
+    gateway.kill()
+    gateway.start()
+    again = client.expect_request(GET, "3303/0/5700")
+    assert again.token == first.token
+    client.answer(again, payload=TLV_21_5, content_format=TLV, observe=0)
+    assert len(await events.wait(EventKind.REPORTED)) == 1
+
+
+async def test_a_composite_notification_is_one_event(js: JetStreamContext, device: NewDevice, events: Events) -> None:
+    await put_profile(js, ENVIRONMENT)
+    client = device()
+    client.register('</>;rt="oma.lwm2m";ct=110,</3303/0>,</3304/0>')
+    request = client.expect_request(FETCH, "")
+    assert (request.number(ACCEPT), request.number(CONTENT_FORMAT)) == (SENML_JSON, SENML_JSON)
+    assert b'"/3303"' in request.payload
+    client.answer(request, payload=SENML_PACK, content_format=SENML_JSON, observe=0)
+    sent = client.notification(request.token, 2, SENML_PACK, SENML_JSON)
+    assert is_ack(client.exchange(sent), sent)
+    _, report = await events.wait(EventKind.REPORTED, 2)
+    assert values(report) == [("3303/0/5700", 21.5), ("3304/0/5700", 40.0)]
+    assert (report.data.composite, report.data.event_type) == (True, "environment")
+
+
+async def test_zephyr_is_asked_in_json_and_a_refused_format_is_tried_in_the_other(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, ENVIRONMENT)
+    client = device()
+    client.register("</>;ct=112,</3303/0>,</3304/0>")
+    first = client.expect_request(FETCH, "")
+    assert first.number(ACCEPT) == SENML_JSON
+    client.answer(first, UNSUPPORTED_FORMAT)
+    second = client.expect_request(FETCH, "")
+    assert second.number(ACCEPT) == SENML_CBOR
+    client.answer(second, NOT_FOUND)
+    (refused,) = await events.wait(EventKind.OBSERVATION)
+    assert (refused.data.state, refused.data.code) == (ObservationState.REFUSED, "4.04")
+
+
+async def test_a_1_0_device_is_asked_for_each_object_by_itself(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, ENVIRONMENT)
+    client = device()
+    client.register("</3303/0>,</3304/0>", version="1.0")
+    for path in ("3303", "3304"):
+        request = client.expect_request(GET, path)
+        client.answer(request, NOT_FOUND)
+    assert len(await events.wait(EventKind.OBSERVATION, 2)) == 2
+
+
+async def test_a_refusal_does_not_stop_the_rest_and_reads_are_reported(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(
+        js, ObservationProfile(observe=(SingleObservation(path="3303/0/5700"),), read_once=("3/0",))
+    )  # fmt: skip
+    client = device()
+    client.register('</lwm2m>;rt="oma.lwm2m",</lwm2m/3/0>,</lwm2m/3303/0>')
+    client.answer(client.expect_request(GET, "lwm2m/3303/0/5700"), NOT_FOUND)
+    client.answer(client.expect_request(GET, "lwm2m/3/0"), payload=b"\xc2\x00Fn", content_format=TLV)
+    (report,) = await events.wait(EventKind.REPORTED)
+    assert report.data.trigger == Trigger.READ
+    assert values(report) == [("3/0/0", "Fn")]
+
+
+async def test_a_separate_answer_to_the_request_to_observe_is_understood(
+    js: JetStreamContext, device: NewDevice, events: Events
+) -> None:
+    await put_profile(js, TEMPERATURE)
+    client = device()
+    client.register("</3303/0>")
+    request = client.expect_request(GET, "3303/0/5700")
+    client.send(datagram(ACK, 0, request.message_id))
+    separate = client.notification(request.token, 0, TLV_21_5)
+    assert is_ack(client.exchange(separate), separate)
+    sent = client.notification(request.token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+
+
+async def test_send_is_reported_as_one_event(js: JetStreamContext, device: NewDevice, events: Events) -> None:
+    await put_profile(js, ObservationProfile())
+    client = device()
+    client.register("</3303/0>")
+    options = [(11, b"dp"), (CONTENT_FORMAT, bytes([SENML_JSON]))]
+    assert client.exchange(datagram(CON, 2, next(client.message_ids), b"s", options, SENML_PACK)).code == 0x44
+    (report,) = await events.of(EventKind.REPORTED)
+    assert (report.data.trigger, report.data.composite) == (Trigger.SEND, True)
+    stranger = device("stranger")
+    assert stranger.exchange(datagram(CON, 2, 9, b"s", options, SENML_PACK)).code == NOT_FOUND
