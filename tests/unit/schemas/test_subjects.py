@@ -124,6 +124,7 @@ def test_name_of_our_own_that_would_break_out_is_refused(make: Callable[[str], s
 def test_subjects_lie_in_their_streams() -> None:
     assert subjects.event("a", EventKind.LOG).startswith(subjects.ALL_EVENTS.removesuffix(">"))
     assert subjects.event("a", EventKind.LOG).startswith(subjects.events_of("a").removesuffix(">"))
+    assert subjects.event("a", EventKind.LOG) == subjects.events_of_kind(EventKind.LOG).replace("*", "a")
     assert subjects.operation("a", "1").startswith(subjects.ALL_OPERATIONS.removesuffix(">"))
     assert subjects.firmware("a", "1").startswith(subjects.ALL_FIRMWARE.removesuffix(">"))
     assert subjects.dead_letter("ingest").startswith(subjects.ALL_DEAD_LETTERS.removesuffix(">"))
