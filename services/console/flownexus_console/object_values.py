@@ -8,6 +8,12 @@ from flownexus_console.api_models import ObjectTree, Resource
 from flownexus_console.history import as_number
 from flownexus_schemas.events import ReportedRecord
 
+FIRST_OF_APPLICATIONS = 2048
+"""Objects below are OMA's own, for managing the device. LwM2M registry, object classes."""
+
+SENSOR_VALUE = 5700
+"""Sensor Value, the reusable resource of IPSO's sensor objects."""
+
 NUMERIC = frozenset({"integer", "unsigned", "float", "boolean"})
 
 
@@ -41,19 +47,17 @@ class ObjectValues:
 
     def title(self, resource: Resource) -> str:
         """A resource's name with its object's: `Temperature · Sensor Value`."""
-        object_id = int(resource.path.split("/")[0])
+        object_id = _object_id(resource)
         name = next((known.name for known in self.tree.items if known.id == object_id), None)
         return f"{name or f'Object {object_id}'} · {resource.name or f'Resource {resource.id}'}"
 
     def first_numeric(self) -> Resource | None:
         """A resource to show when nobody has chosen one: a measured value before a setting of the device."""
-        numeric = [self._over(resource) for resource in self._known.values() if is_numeric(self._over(resource))]
-        return min(
-            numeric, key=lambda resource: (int(resource.path.split("/")[0]) < 100, resource.id != 5700), default=None
-        )
+        numeric = [current for current in map(self._over, self._known.values()) if is_numeric(current)]
+        return min(numeric, key=_interest, default=None)
 
     def objects(self) -> list[dict[str, object]]:
-        """The objects as plain data for the browser."""
+        """The objects as plain data for the browser: those of sensors and actuators before those of the device."""
         return [
             {
                 **device_object.model_dump(mode="json", exclude={"instances"}),
@@ -62,7 +66,7 @@ class ObjectValues:
                     for instance in device_object.instances
                 ],
             }
-            for device_object in self.tree.items
+            for device_object in sorted(self.tree.items, key=lambda known: (known.id < FIRST_OF_APPLICATIONS, known.id))
         ]
 
     def _over(self, resource: Resource) -> Resource:
@@ -81,6 +85,14 @@ class ObjectValues:
 def is_numeric(resource: Resource) -> bool:
     """Whether a resource has a value that a chart can show."""
     return as_number(resource.value) is not None and (resource.type is None or resource.type in NUMERIC)
+
+
+def _object_id(resource: Resource) -> int:
+    return int(resource.path.split("/")[0])
+
+
+def _interest(resource: Resource) -> tuple[bool, bool]:
+    return _object_id(resource) < FIRST_OF_APPLICATIONS, resource.id != SENSOR_VALUE
 
 
 def _resources(tree: ObjectTree) -> Iterator[Resource]:

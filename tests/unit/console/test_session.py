@@ -1,0 +1,94 @@
+"""Who is signed in, and where a login may lead."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import Request
+
+from flownexus_console.api_models import AccessToken, Account
+from flownexus_console.session import Sessions, login_address, safe_target, to_login
+
+TOKEN = AccessToken(access_token="token", expires_in=900)
+ADA = Account(name="ada", role="viewer")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def request(session_id: str = "before", path: str = "/", query: bytes = b"") -> Request:
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "scheme": "http",
+            "server": ("console", 80),
+            "path": path,
+            "query_string": query,
+            "headers": [],
+            "session": {"id": session_id},
+        }
+    )
+
+
+def test_a_browser_is_signed_in_under_a_new_session_id() -> None:
+    sessions, browser = Sessions(), request("planted")
+    sessions.start(browser, TOKEN, ADA)
+    assert browser.session["id"] != "planted"
+    signed_in = sessions.of(browser)
+    assert signed_in is not None
+    assert signed_in.account == ADA
+    assert sessions.of(request("planted")) is None
+
+
+def test_a_session_ends_with_its_token() -> None:
+    clock = Clock()
+    sessions, browser = Sessions(clock), request()
+    sessions.start(browser, TOKEN, ADA)
+    clock.now += 899
+    assert sessions.of(browser) is not None
+    clock.now += 1
+    assert sessions.of(browser) is None
+    assert sessions.known(browser)
+
+
+def test_a_signed_out_browser_has_no_session() -> None:
+    sessions, browser = Sessions(), request()
+    sessions.start(browser, TOKEN, ADA)
+    sessions.end(browser)
+    assert sessions.of(browser) is None
+    assert not sessions.known(browser)
+
+
+def test_signing_in_forgets_what_is_over() -> None:
+    clock = Clock()
+    sessions, old, new = Sessions(clock), request("old"), request("new")
+    sessions.start(old, TOKEN, ADA)
+    clock.now += 1000
+    sessions.start(new, TOKEN, ADA)
+    assert not sessions.known(old)
+    assert sessions.known(new)
+
+
+@pytest.mark.parametrize("target", ["/", "/endpoints/a%2Fb?x=1", "/?q=sensor&status=online"])
+def test_a_login_leads_back_to_pages_of_the_console(target: str) -> None:
+    assert safe_target(target) == target
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)", "",
+     "evil", "/\t/evil.example", "/\n/evil.example", "/\r\nLocation: x"],
+)  # fmt: skip
+def test_a_login_leads_nowhere_else(target: str) -> None:
+    assert safe_target(target) == "/"
+
+
+def test_the_login_page_knows_where_the_browser_was() -> None:
+    response = to_login(request(path="/endpoints/a", query=b"x=1"), expired=False)
+    assert response.status_code == 303
+    assert response.headers["location"] == "/login?next=%2Fendpoints%2Fa%3Fx%3D1"
+    assert login_address("/", expired=True) == "/login?expired=1&next=%2F"
