@@ -71,7 +71,8 @@ class Trigger(StrEnum):
 
 class ReportedRecord(Frozen):
     """One value. `value` by `type`: string, corelnk, objlnk (`3303:0`): text; integer, unsigned: integer;
-    float: number; boolean; opaque: base64 text; time: Unix seconds.
+    float: number, or the text `NaN`, `Infinity`, `-Infinity`, for which JSON has no number; boolean;
+    opaque: base64 text; time: Unix seconds.
     """
 
     path: str = Field(examples=["3303/0/5700"])

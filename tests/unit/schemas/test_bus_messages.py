@@ -168,6 +168,8 @@ def test_registration_defaults_are_those_of_a_device_that_states_little() -> Non
         ("true", True),
         ('"true"', "true"),
         ('"24"', "24"),
+        ('"NaN"', "NaN"),
+        ('"-Infinity"', "-Infinity"),
         ("18446744073709551615", 2**64 - 1),
         ("-9223372036854775808", -(2**63)),
     ],
