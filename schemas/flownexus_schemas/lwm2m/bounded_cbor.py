@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, NoReturn
 
 from cbor2 import CBORDecoder, CBORError
 
+from flownexus_schemas.lwm2m.date_time import unix_seconds
 from flownexus_schemas.lwm2m.errors import CodecError
 
 MAX_DEPTH = 8
@@ -54,10 +54,9 @@ def _refuse(_value: object, _immutable: bool) -> NoReturn:
 
 
 def _date_time(value: object, _immutable: bool) -> Timestamp:
-    if not isinstance(value, str) or len(value) > 40:
+    if not isinstance(value, str):
         raise ValueError("tag 0 is for a date and time")
-    moment = datetime.fromisoformat(value.rstrip("\0"))
-    return Timestamp((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return Timestamp(unix_seconds(value.rstrip("\0")))
 
 
 def _epoch(value: object, _immutable: bool) -> Timestamp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from flownexus_schemas.lwm2m import cbor, opaque, senml_cbor, senml_json, text, tlv_records
+from flownexus_schemas.lwm2m import cbor, lwm2m_cbor, lwm2m_json, opaque, senml_cbor, senml_json, text, tlv_records
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
 from flownexus_schemas.lwm2m.object_model import ObjectModels
@@ -23,6 +23,9 @@ _VALUES: Mapping[int, tuple[_Decode, _Encode]] = {
     ContentFormat.CBOR: (cbor.decode, cbor.encode),
     ContentFormat.SENML_JSON: (senml_json.decode, senml_json.encode),
     ContentFormat.SENML_CBOR: (senml_cbor.decode, senml_cbor.encode),
+    ContentFormat.LWM2M_CBOR: (lwm2m_cbor.decode, lwm2m_cbor.encode),
+    ContentFormat.LWM2M_JSON: (lwm2m_json.decode, lwm2m_json.encode),
+    ContentFormat.OLD_JSON: (lwm2m_json.decode, lwm2m_json.encode),
     ContentFormat.TLV: (tlv_records.decode, tlv_records.encode),
     ContentFormat.OLD_TLV: (tlv_records.decode, tlv_records.encode),
 }

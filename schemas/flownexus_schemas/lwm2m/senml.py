@@ -96,11 +96,11 @@ def encode(
         if (instance := f"/{path.object_id}/{path.object_instance_id}/") != base_name:
             entry["bn"] = base_name = instance
         if shared is not None and not pack:
-            entry["bt"] = _compact(shared)
+            entry["bt"] = compact(shared)
         last = path.resource_instance_id
         entry["n"] = str(path.resource_id) if last is None else f"{path.resource_id}/{last}"
         if shared is None and record.time is not None:
-            entry["t"] = _compact(record.time)
+            entry["t"] = compact(record.time)
         value = checked(record)
         if isinstance(value, bytes):
             entry["vd"] = opaque(value)
@@ -203,7 +203,7 @@ def _number(entry: Entry, label: str) -> int | float:
     return number
 
 
-def _compact(time: float) -> int | float:
+def compact(time: float) -> int | float:
     """Whole seconds as an integer, which is shorter and exact. Raises CodecError for what is no time."""
     if not math.isfinite(time) or abs(time) >= 2**63:
         raise CodecError(f"{time} is not a time")

@@ -17,17 +17,17 @@ from flownexus_schemas.lwm2m.typed_values import from_base64, shown, without_exp
 
 def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None) -> list[Record]:
     """The values of a pack. Raises CodecError. Meaning: `senml.decode`."""
-    return senml.decode(_loads(payload), base_path, models, versions, _opaque) if payload else []
+    return senml.decode(loads(payload), base_path, models, versions, _opaque) if payload else []
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:
     """The inverse. Raises CodecError."""
-    return orjson.dumps(senml.encode(records, base_path, _base64, _decimal))
+    return orjson.dumps(senml.encode(records, base_path, _base64, decimal))
 
 
 def decode_paths(payload: bytes) -> list[Path]:
     """The paths of a composite request. Raises CodecError."""
-    return senml.decode_paths(_loads(payload)) if payload else []
+    return senml.decode_paths(loads(payload)) if payload else []
 
 
 def encode_paths(paths: Sequence[Path]) -> bytes:
@@ -35,7 +35,8 @@ def encode_paths(paths: Sequence[Path]) -> bytes:
     return orjson.dumps(senml.encode_paths(paths))
 
 
-def _loads(payload: bytes) -> object:
+def loads(payload: bytes) -> object:
+    """The JSON of a peer. Raises CodecError."""
     try:
         pack: object = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
@@ -49,7 +50,7 @@ def _opaque(value: object) -> bytes:
     return from_base64(value)
 
 
-def _decimal(value: float) -> object:
+def decimal(value: float) -> object:
     """Without an exponent where that is not too long, as in `text`."""
     return orjson.Fragment(without_exponent(value).encode())
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.date_time import unix_seconds
 from flownexus_schemas.lwm2m.errors import CodecError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import MAX_ID, Path
@@ -82,7 +83,9 @@ def without_exponent(value: float) -> str:
     reading at the "e".
     """
     text = repr(value)
-    return format(Decimal(text), "f") if "e" in text and 1e-12 <= abs(value) < 1e21 else text
+    if "e" not in text or not 1e-12 <= abs(value) < 1e21:
+        return text
+    return format(Decimal(text), "f") if abs(value) < 1 else f"{value:.1f}"
 
 
 def shown(value: object) -> str:
@@ -189,7 +192,10 @@ def _time_text(text: str) -> int | float:
     bare = _bare(text)
     if _INTEGER_TEXT.fullmatch(bare):
         return _integer(bare)
-    return _time(_float(bare))
+    try:
+        return unix_seconds(bare)
+    except (ValueError, OverflowError):
+        return _time(_float(bare))
 
 
 def _objlnk(value: Value) -> str:

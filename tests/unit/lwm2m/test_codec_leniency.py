@@ -50,6 +50,9 @@ def value_at(path: Path, **fields: Any) -> Any:
         (TIME, {"v": 1.5}, 1.5),
         (TIME, {"v": 2.0}, 2),
         (TIME, {"vs": "1700000000"}, 1700000000),
+        (TIME, {"vs": "2013-03-21T20:04:00Z"}, 1363896240),
+        (TIME, {"vs": "2013-03-21T21:04:00.5+01:00"}, 1363896240.5),
+        (TIME, {"vs": "2013-03-21 20:04:00"}, 1363896240),
         (OBJLNK, {"vs": "3:0"}, "3:0"),
         (OBJLNK, {"vlo": "03:00"}, "3:0"),
         (STRING, {"v": 20}, "20"),
@@ -94,6 +97,9 @@ def test_a_value_that_can_only_mean_one_thing_is_taken(path: Path, fields: dict[
         (OBJLNK, {"vlo": "65536:0"}),
         (OBJLNK, {"vlo": "3"}),
         (TIME, {"vs": "yesterday"}),
+        (TIME, {"vs": "2013-03-21"}),
+        (TIME, {"vs": "2013-02-30T00:00:00Z"}),
+        (TIME, {"vs": "0000-01-01T00:00:00Z"}),
         (UNKNOWN, {"v": "1"}),
         (UNKNOWN, {"v": None}),
         (UNKNOWN, {"vs": 1}),
@@ -283,7 +289,7 @@ def test_a_whole_number_is_sent_for_a_float() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1e-7, b"0.0000001"), (1e20, b"100000000000000000000"), (-0.5, b"-0.5"), (1e300, b"1e+300")]
+    ("value", "text"), [(1e-7, b"0.0000001"), (1e20, b"100000000000000000000.0"), (-0.5, b"-0.5"), (1e300, b"1e+300")]
 )
 def test_floats_have_no_exponent_in_text_where_they_are_short(value: float, text: bytes) -> None:
     assert encode([Record(FLOAT, DataType.FLOAT, value)], ContentFormat.TEXT, FLOAT) == text
@@ -292,7 +298,7 @@ def test_floats_have_no_exponent_in_text_where_they_are_short(value: float, text
 def test_floats_have_no_exponent_in_senml_json_where_they_are_short() -> None:
     records = [Record(Path(32768, 0, 13, 0), DataType.FLOAT, 1e-7), Record(Path(32768, 0, 13, 1), DataType.FLOAT, 1e20)]
     assert encode(records, ContentFormat.SENML_JSON, Path(32768)) == (
-        b'[{"bn":"/32768/0/","n":"13/0","v":0.0000001},{"n":"13/1","v":100000000000000000000}]'
+        b'[{"bn":"/32768/0/","n":"13/0","v":0.0000001},{"n":"13/1","v":100000000000000000000.0}]'
     )
 
 

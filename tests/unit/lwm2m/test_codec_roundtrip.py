@@ -74,6 +74,8 @@ def test_one_value_in_every_format(record: Record) -> None:
         ContentFormat.OLD_TLV,
         ContentFormat.SENML_JSON,
         ContentFormat.SENML_CBOR,
+        ContentFormat.LWM2M_CBOR,
+        ContentFormat.LWM2M_JSON,
     ):
         assert_inverse([record], content_format, record.path)
 
@@ -96,6 +98,16 @@ def test_objects_in_tlv(records: list[Record]) -> None:
     assert_inverse(records, ContentFormat.TLV, Path(EVERY_TYPE))
 
 
+@given(object_records())
+def test_objects_in_lwm2m_cbor(records: list[Record]) -> None:
+    assert_inverse(records, ContentFormat.LWM2M_CBOR, Path())
+
+
+@given(object_records(timed=True))
+def test_objects_with_times_in_lwm2m_json(records: list[Record]) -> None:
+    assert_inverse(records, ContentFormat.LWM2M_JSON, Path())
+
+
 @given(object_records(timed=True))
 def test_objects_with_times_in_senml(records: list[Record]) -> None:
     for content_format in (ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR):
@@ -112,7 +124,13 @@ def test_one_time_for_all_in_senml(records: list[Record], time: float | None) ->
 
 @given(object_records())
 def test_below_each_path_of_its_own(records: list[Record]) -> None:
-    for content_format in (ContentFormat.TLV, ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR):
+    for content_format in (
+        ContentFormat.TLV,
+        ContentFormat.SENML_JSON,
+        ContentFormat.SENML_CBOR,
+        ContentFormat.LWM2M_CBOR,
+        ContentFormat.LWM2M_JSON,
+    ):
         for base in {Path(*record.path.ids[:depth]) for record in records for depth in (2, 3, 4)}:
             below = [record for record in records if base.contains(record.path)]
             assert_inverse(below, content_format, base)
