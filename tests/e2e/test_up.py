@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -13,8 +15,9 @@ import psutil
 import pytest
 
 from harness.embedded import open_folder
-from harness.readings import newest_reading
-from harness.system import RunningSystem
+from harness.readings import TEMPERATURE, newest_reading
+from harness.server_process import ServerProcess
+from harness.system import RunningSystem, command
 from harness.waiting import blocking_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -28,9 +31,11 @@ def system() -> Iterator[RunningSystem]:
     """One system for the tests of this module; each leaves it running."""
     with open_folder() as folder:
         running = RunningSystem(folder, f"--devices={DEVICES}", "--device-interval=1")
-        running.start()
-        yield running
-        running.stop()
+        try:
+            running.start()
+            yield running
+        finally:
+            running.erase()
 
 
 def test_connection_json_says_how_to_reach_everything(system: RunningSystem) -> None:
@@ -59,6 +64,30 @@ def test_simulated_devices_are_listed_with_live_values(system: RunningSystem) ->
         names = blocking_until(lambda: _online(api) if len(_online(api)) == DEVICES else None, 30, "all devices online")
         first = blocking_until(lambda: newest_reading(api, names[0]), 30, "a first value")
         blocking_until(lambda: newest_reading(api, names[0]) not in {None, first}, 30, "a newer value")
+
+
+def test_the_terminal_commands_show_the_same(system: RunningSystem) -> None:
+    listed = run(system, "endpoints")
+    assert listed.count("online") == DEVICES
+    assert run(system, "user", "add", "ada", "--role", "viewer").startswith("ada is viewer now, with the password ")
+    assert "already" in run(system, "user", "add", "ada", "--role", "viewer", expected=2)
+    diagnosis = run(system, "doctor")
+    for name in ("gateway", "ingest", "api", "console"):
+        assert re.search(rf"✓ {name} +ready", diagnosis)
+    assert "is running" in run(system, "up", expected=2)
+    assert "is running" in run(system, "erase", "--yes", expected=2)
+
+
+def test_watch_shows_values_as_they_come(system: RunningSystem) -> None:
+    with system.api() as api:
+        device = blocking_until(lambda: _online(api), 30, "a device online")[0]
+    program = command(system.folder.parent, "watch", device)
+    watching = ServerProcess("watch", lambda: program, lambda: True, system.folder.parent / "watch.log")
+    watching.start()
+    shown = rf"{device} reported .*{TEMPERATURE}=\d"
+    blocking_until(lambda: re.search(shown, watching.log_text()), 30, "a value in the terminal")
+    assert watching.stop() == 0
+    assert "Traceback" not in watching.log_text()
 
 
 @pytest.mark.parametrize("name", SUPERVISED)
@@ -114,6 +143,16 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next_start(system: Runnin
     system.start()
     assert "left over from a run that was killed" in system.log_text()
     assert not set(numbers) & {system.process_number(name) for name in SUPERVISED}
+
+
+def run(system: RunningSystem, *arguments: str, expected: int = 0) -> str:
+    """What the command says, having ended with the expected exit code."""
+    program = command(system.folder.parent, *arguments)
+    done = subprocess.run(
+        program.argv, cwd=program.cwd, env=dict(program.env), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def _online(api: httpx.Client) -> list[str]:

@@ -37,12 +37,16 @@ class ServerProcess:
         """Start it and wait until it is ready. AssertionError with the log if it is not in time."""
         deadline = time.monotonic() + timeout_s
         self.launch()
-        while not self._is_ready():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self.name} is not ready after {timeout_s} s:\n{self.log_text()[-4000:]}")
-            if not self.is_running:
-                self.launch()
-            time.sleep(0.05)
+        try:
+            while not self._is_ready():
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{self.name} is not ready after {timeout_s} s:\n{self.log_text()[-4000:]}")
+                if not self.is_running:
+                    self.launch()
+                time.sleep(0.05)
+        except BaseException:
+            self.kill()
+            raise
 
     def launch(self) -> None:
         """Start it and do not wait."""

