@@ -7,7 +7,6 @@ number is bounded, and each has a deadline. Order is kept.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -40,7 +39,7 @@ Kept = Callable[[bool], None]
 class _Pending(NamedTuple):
     message_id: str
     published_at: float
-    kept: Kept
+    kept: list[Kept]
 
 
 class Publisher:
@@ -51,7 +50,7 @@ class Publisher:
         self._inbox = client.new_inbox()
         self._sequence = 0
         self._pending: dict[str, _Pending] = {}
-        self._ids: set[str] = set()
+        self._by_id: dict[str, _Pending] = {}
         self._outgoing: deque[tuple[str, bytes, str, str]] = deque()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,19 +83,23 @@ class Publisher:
     def publish(self, subject: str, payload: bytes, message_id: str, kept: Kept) -> None:
         """Publish and call `kept` later, or at once with False where NATS is away or too much is pending.
 
-        While an event of the same id is on its way, `kept` is not called: its first publisher is.
+        While an event of the same id is on its way, that one counts for both.
         """
-        if message_id in self._ids:
+        if (under_way := self._by_id.get(message_id)) is not None:
+            under_way.kept.append(kept)
             return
         if not self._client.is_connected or len(self._pending) >= MAX_PENDING:
             kept(False)
             return
         self._sequence += 1
         reply = f"{self._inbox}.{self._sequence}"
-        self._pending[reply] = _Pending(message_id, time.monotonic(), kept)
-        self._ids.add(message_id)
+        self._pending[reply] = self._by_id[message_id] = _Pending(message_id, time.monotonic(), [kept])
         self._outgoing.append((subject, payload, message_id, reply))
         self._wake.set()
+
+    def publish_event(self, event: CloudEvent, kept: Kept) -> None:
+        """`publish` for an event."""
+        self.publish(subject_of(event), event.model_dump_json().encode(), event.id, kept)
 
     async def keep(self, event: CloudEvent) -> None:
         """Publish an event and wait for its PubAck. Raises Unavailable."""
@@ -106,9 +109,7 @@ class Publisher:
             if not answer.done():
                 answer.set_result(is_kept)
 
-        if event.id in self._ids:
-            raise Unavailable(f"event {event.id} is already on its way")
-        self.publish(subject_of(event), event.model_dump_json().encode(), event.id, kept)
+        self.publish_event(event, kept)
         if not await answer:
             raise Unavailable("JetStream did not take the event")
 
@@ -128,12 +129,13 @@ class Publisher:
         pending = self._pending.pop(message.subject, None)
         if pending is None:
             return
-        self._ids.discard(pending.message_id)
+        del self._by_id[pending.message_id]
         metrics.PUBLISH_SECONDS.observe(time.monotonic() - pending.published_at)
         reason = _refusal(message)
         if reason is not None:
             log.error("publisher.refused", event_id=pending.message_id, reason=reason)
-        pending.kept(reason is None)
+        for kept in pending.kept:
+            kept(reason is None)
 
     async def _sweep(self) -> None:
         """Give up what is too old, and all that was on a connection that is gone."""
@@ -151,10 +153,12 @@ class Publisher:
 
     def _give_up(self, replies: list[str]) -> None:
         for reply in replies:
-            with contextlib.suppress(KeyError):
-                pending = self._pending.pop(reply)
-                self._ids.discard(pending.message_id)
-                pending.kept(False)
+            pending = self._pending.pop(reply, None)
+            if pending is None:
+                continue
+            del self._by_id[pending.message_id]
+            for kept in pending.kept:
+                kept(False)
 
 
 def _refusal(message: Msg) -> str | None:

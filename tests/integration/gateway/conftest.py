@@ -19,13 +19,16 @@ def events(js: JetStreamContext) -> Events:
 
 
 @pytest.fixture
-async def no_observations(js: JetStreamContext) -> None:
-    """An empty profile: the gateway asks nothing of a device that registers."""
-    await put_profile(js, ObservationProfile())
+def profile() -> ObservationProfile:
+    """What the gateway observes: nothing, unless a test module or a parameter says otherwise."""
+    return ObservationProfile()
 
 
 @pytest.fixture
-def gateway(js: JetStreamContext, service: Callable[..., ServiceProcess]) -> ServiceProcess:
+async def gateway(
+    js: JetStreamContext, service: Callable[..., ServiceProcess], profile: ObservationProfile
+) -> ServiceProcess:
+    await put_profile(js, profile)
     return service("flownexus_gateway")
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from nats.js import JetStreamContext
 
+from flownexus_schemas.cloudevent import CloudEvent
 from flownexus_schemas.events import Event, parse_event
 from flownexus_schemas.profiles import DEFAULT_KEY, ObservationProfile
-from flownexus_schemas.subjects import Bucket, EventKind, Stream
+from flownexus_schemas.subjects import Bucket, Stream
 from harness.lockstep import LockstepDevice
 from harness.waiting import until
 
+E = TypeVar("E", bound=CloudEvent)
 NewDevice = Callable[..., LockstepDevice]
 
 
@@ -32,20 +35,18 @@ class Events:
             self._sequence = sequence
         return self.seen
 
-    async def of(self, kind: EventKind, endpoint: str | None = None) -> list[Event]:
+    async def of(self, kind: type[E], endpoint: str | None = None) -> list[E]:
         """All so far of one kind."""
-        return [
-            event for event in await self.fetch() if f".{kind}.v" in event.type and endpoint in (None, event.subject)
-        ]
+        return [event for event in await self.fetch() if isinstance(event, kind) and endpoint in {None, event.subject}]
 
-    async def wait(self, kind: EventKind, count: int = 1, endpoint: str | None = None) -> list[Event]:
+    async def wait(self, kind: type[E], count: int = 1, endpoint: str | None = None) -> list[E]:
         """The events of a kind once there are `count`."""
 
-        async def enough() -> list[Event]:
+        async def enough() -> list[E]:
             found = await self.of(kind, endpoint)
             return found if len(found) >= count else []
 
-        return await until(enough, what=f"{count} {kind} events")
+        return await until(enough, what=f"{count} {kind.__name__}")
 
 
 async def put_profile(js: JetStreamContext, profile: ObservationProfile) -> None:

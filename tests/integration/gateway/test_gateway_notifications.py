@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 
-from nats.js import JetStreamContext
+import pytest
 
-from flownexus_schemas.events import Event, ObservationState, Trigger
+from flownexus_schemas.events import ObservationChanged, ObservationState, Trigger, ValuesReported
 from flownexus_schemas.profiles import CompositeObservation, ObservationProfile, SingleObservation
-from flownexus_schemas.subjects import EventKind
 from harness.lockstep import (
     ACCEPT,
     ACK,
@@ -32,12 +31,18 @@ from harness.lockstep import (
 )
 from harness.services import ServiceProcess
 from harness.waiting import until
-from integration.gateway.gateway_events import Events, NewDevice, put_profile
+from integration.gateway.gateway_events import Events, NewDevice
 
 TEMPERATURE = ObservationProfile(observe=(SingleObservation(path="3303/0/5700"),))
 ENVIRONMENT = ObservationProfile(
     observe_composite=(CompositeObservation(paths=("3303", "3304"), event_type="environment"),)
 )
+
+
+@pytest.fixture
+def profile() -> ObservationProfile:
+    return TEMPERATURE
+
 
 TLV_21_5 = b"\xe4\x16\x44\x41\xac\x00\x00"
 """Resource 5700, four bytes, the float 21.5. LwM2M Core 1.1.1, 7.4.3."""
@@ -55,7 +60,7 @@ def observed(client: LockstepDevice, links: str = "</3303/0>", version: str = "1
     return request.token
 
 
-def values(event: Event) -> list[tuple[str, object]]:
+def values(event: ValuesReported) -> list[tuple[str, object]]:
     return [(record.path, record.value) for record in event.data.records]
 
 
@@ -64,30 +69,26 @@ def is_ack(heard: Heard, sent: bytes) -> bool:
 
 
 async def test_what_the_profile_says_is_observed_and_the_first_value_is_reported(
-    js: JetStreamContext, device: NewDevice, events: Events
+    device: NewDevice, events: Events
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     token = observed(client)
     assert len(token) == 8
-    (established,) = await events.wait(EventKind.OBSERVATION)
+    (established,) = await events.wait(ObservationChanged)
     assert established.data.state == ObservationState.ESTABLISHED
     assert established.data.observation.token == token.hex()
-    (report,) = await events.wait(EventKind.REPORTED)
+    (report,) = await events.wait(ValuesReported)
     assert values(report) == [("3303/0/5700", 21.5)]
     assert report.data.trigger == Trigger.NOTIFY
     assert base64.b64decode(report.data.payload) == TLV_21_5
 
 
-async def test_a_notification_is_acknowledged_after_its_event_is_kept(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(js, TEMPERATURE)
+async def test_a_notification_is_acknowledged_after_its_event_is_kept(device: NewDevice, events: Events) -> None:
     client = device()
     token = observed(client)
     sent = client.notification(token, 1, TLV_21_5)
     assert is_ack(client.exchange(sent), sent)
-    _, report = await events.of(EventKind.REPORTED)
+    _, report = await events.of(ValuesReported)
     assert values(report) == [("3303/0/5700", 21.5)]
     assert not report.data.composite
     assert report.data.observation is not None
@@ -95,54 +96,45 @@ async def test_a_notification_is_acknowledged_after_its_event_is_kept(
 
 
 async def test_a_retransmitted_notification_is_one_event_and_acknowledged_again(
-    js: JetStreamContext, device: NewDevice, events: Events
+    device: NewDevice, events: Events
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     sent = client.notification(observed(client), 1, TLV_21_5)
     for _ in range(3):
         assert is_ack(client.exchange(sent), sent)
-    assert len(await events.of(EventKind.REPORTED)) == 2
+    assert len(await events.of(ValuesReported)) == 2
 
 
 async def test_a_non_confirmable_notification_is_reported_and_not_acknowledged(
-    js: JetStreamContext, device: NewDevice, events: Events
+    device: NewDevice, events: Events
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     client.send(client.notification(observed(client), 1, TLV_21_5, type_=NON))
-    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+    assert len(await events.wait(ValuesReported, 2)) == 2
 
 
-async def test_a_payload_that_cannot_be_decoded_is_kept_raw_with_the_reason(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(js, TEMPERATURE)
+async def test_a_payload_that_cannot_be_decoded_is_kept_raw_with_the_reason(device: NewDevice, events: Events) -> None:
     client = device()
     sent = client.notification(observed(client), 1, b"\xe4\x16", TLV)
     assert is_ack(client.exchange(sent), sent)
-    event = (await events.of(EventKind.REPORTED))[-1]
+    event = (await events.of(ValuesReported))[-1]
     assert event.data.records == ()
     assert event.data.undecoded
     assert base64.b64decode(event.data.payload) == b"\xe4\x16"
 
 
-async def test_a_notification_without_content_format_is_text_for_a_resource(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(js, TEMPERATURE)
+async def test_a_notification_without_content_format_is_text_for_a_resource(device: NewDevice, events: Events) -> None:
     client = device()
     sent = client.notification(observed(client), 1, b"22.25", None)
     assert is_ack(client.exchange(sent), sent)
-    event = (await events.of(EventKind.REPORTED))[-1]
+    event = (await events.of(ValuesReported))[-1]
     assert values(event) == [("3303/0/5700", 22.25)]
     assert event.data.content_format is None
 
 
 async def test_a_device_behind_a_nat_is_found_by_token_and_asked_at_its_new_address(
-    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+    device: NewDevice, events: Events, gateway: ServiceProcess
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     token = observed(client)
     client.move()
@@ -157,36 +149,33 @@ async def test_an_unknown_token_is_answered_with_a_reset(device: NewDevice) -> N
     assert (heard.type, heard.code) == (RST, 0)
 
 
-async def test_an_error_code_ends_the_observation(js: JetStreamContext, device: NewDevice, events: Events) -> None:
-    await put_profile(js, TEMPERATURE)
+async def test_an_error_code_ends_the_observation(device: NewDevice, events: Events) -> None:
     client = device()
     token = observed(client)
     sent = client.notification(token, None, b"", None, code=NOT_FOUND)
     assert is_ack(client.exchange(sent), sent)
-    last = (await events.of(EventKind.OBSERVATION))[-1]
+    last = (await events.of(ObservationChanged))[-1]
     assert (last.data.state, last.data.code) == (ObservationState.CANCELLED, "4.04")
     assert client.exchange(client.notification(token, 9, TLV_21_5)).type == RST
 
 
 async def test_observations_survive_a_crash_of_the_gateway(
-    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+    device: NewDevice, events: Events, gateway: ServiceProcess
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     token = observed(client)
-    await events.wait(EventKind.REPORTED)
+    await events.wait(ValuesReported)
     gateway.kill()
     gateway.start()
     sent = client.notification(token, 5, TLV_21_5)
     assert is_ack(client.exchange(sent), sent)
-    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+    assert len(await events.wait(ValuesReported, 2)) == 2
     assert client.update().code == 0x44
 
 
 async def test_a_crash_before_the_answer_of_the_device_asks_again_with_the_same_token(
-    js: JetStreamContext, device: NewDevice, events: Events, gateway: ServiceProcess
+    device: NewDevice, events: Events, gateway: ServiceProcess
 ) -> None:
-    await put_profile(js, TEMPERATURE)
     client = device()
     client.register("</3303/0>")
     first = client.expect_request(GET, "3303/0/5700")
@@ -195,11 +184,11 @@ async def test_a_crash_before_the_answer_of_the_device_asks_again_with_the_same_
     again = client.expect_request(GET, "3303/0/5700")
     assert again.token == first.token
     client.answer(again, payload=TLV_21_5, content_format=TLV, observe=0)
-    assert len(await events.wait(EventKind.REPORTED)) == 1
+    assert len(await events.wait(ValuesReported)) == 1
 
 
-async def test_a_composite_notification_is_one_event(js: JetStreamContext, device: NewDevice, events: Events) -> None:
-    await put_profile(js, ENVIRONMENT)
+@pytest.mark.parametrize("profile", [ENVIRONMENT])
+async def test_a_composite_notification_is_one_event(device: NewDevice, events: Events) -> None:
     client = device()
     client.register('</>;rt="oma.lwm2m";ct=110,</3303/0>,</3304/0>')
     request = client.expect_request(FETCH, "")
@@ -208,15 +197,15 @@ async def test_a_composite_notification_is_one_event(js: JetStreamContext, devic
     client.answer(request, payload=SENML_PACK, content_format=SENML_JSON, observe=0)
     sent = client.notification(request.token, 2, SENML_PACK, SENML_JSON)
     assert is_ack(client.exchange(sent), sent)
-    _, report = await events.wait(EventKind.REPORTED, 2)
+    _, report = await events.wait(ValuesReported, 2)
     assert values(report) == [("3303/0/5700", 21.5), ("3304/0/5700", 40.0)]
     assert (report.data.composite, report.data.event_type) == (True, "environment")
 
 
+@pytest.mark.parametrize("profile", [ENVIRONMENT])
 async def test_zephyr_is_asked_in_json_and_a_refused_format_is_tried_in_the_other(
-    js: JetStreamContext, device: NewDevice, events: Events
+    device: NewDevice, events: Events
 ) -> None:
-    await put_profile(js, ENVIRONMENT)
     client = device()
     client.register("</>;ct=112,</3303/0>,</3304/0>")
     first = client.expect_request(FETCH, "")
@@ -225,41 +214,34 @@ async def test_zephyr_is_asked_in_json_and_a_refused_format_is_tried_in_the_othe
     second = client.expect_request(FETCH, "")
     assert second.number(ACCEPT) == SENML_CBOR
     client.answer(second, NOT_FOUND)
-    (refused,) = await events.wait(EventKind.OBSERVATION)
+    (refused,) = await events.wait(ObservationChanged)
     assert (refused.data.state, refused.data.code) == (ObservationState.REFUSED, "4.04")
 
 
-async def test_a_1_0_device_is_asked_for_each_object_by_itself(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(js, ENVIRONMENT)
+@pytest.mark.parametrize("profile", [ENVIRONMENT])
+async def test_a_1_0_device_is_asked_for_each_object_by_itself(device: NewDevice, events: Events) -> None:
     client = device()
     client.register("</3303/0>,</3304/0>", version="1.0")
     for path in ("3303", "3304"):
         request = client.expect_request(GET, path)
         client.answer(request, NOT_FOUND)
-    assert len(await events.wait(EventKind.OBSERVATION, 2)) == 2
+    assert len(await events.wait(ObservationChanged, 2)) == 2
 
 
-async def test_a_refusal_does_not_stop_the_rest_and_reads_are_reported(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(
-        js, ObservationProfile(observe=(SingleObservation(path="3303/0/5700"),), read_once=("3/0",))
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    "profile", [ObservationProfile(observe=(SingleObservation(path="3303/0/5700"),), read_once=("3/0",))]
+)
+async def test_a_refusal_does_not_stop_the_rest_and_reads_are_reported(device: NewDevice, events: Events) -> None:
     client = device()
     client.register('</lwm2m>;rt="oma.lwm2m",</lwm2m/3/0>,</lwm2m/3303/0>')
     client.answer(client.expect_request(GET, "lwm2m/3303/0/5700"), NOT_FOUND)
     client.answer(client.expect_request(GET, "lwm2m/3/0"), payload=b"\xc2\x00Fn", content_format=TLV)
-    (report,) = await events.wait(EventKind.REPORTED)
+    (report,) = await events.wait(ValuesReported)
     assert report.data.trigger == Trigger.READ
     assert values(report) == [("3/0/0", "Fn")]
 
 
-async def test_a_separate_answer_to_the_request_to_observe_is_understood(
-    js: JetStreamContext, device: NewDevice, events: Events
-) -> None:
-    await put_profile(js, TEMPERATURE)
+async def test_a_separate_answer_to_the_request_to_observe_is_understood(device: NewDevice, events: Events) -> None:
     client = device()
     client.register("</3303/0>")
     request = client.expect_request(GET, "3303/0/5700")
@@ -268,16 +250,16 @@ async def test_a_separate_answer_to_the_request_to_observe_is_understood(
     assert is_ack(client.exchange(separate), separate)
     sent = client.notification(request.token, 1, TLV_21_5)
     assert is_ack(client.exchange(sent), sent)
-    assert len(await events.wait(EventKind.REPORTED, 2)) == 2
+    assert len(await events.wait(ValuesReported, 2)) == 2
 
 
-async def test_send_is_reported_as_one_event(js: JetStreamContext, device: NewDevice, events: Events) -> None:
-    await put_profile(js, ObservationProfile())
+@pytest.mark.parametrize("profile", [ObservationProfile()])
+async def test_send_is_reported_as_one_event(device: NewDevice, events: Events) -> None:
     client = device()
     client.register("</3303/0>")
     options = [(11, b"dp"), (CONTENT_FORMAT, bytes([SENML_JSON]))]
     assert client.exchange(datagram(CON, 2, next(client.message_ids), b"s", options, SENML_PACK)).code == 0x44
-    (report,) = await events.of(EventKind.REPORTED)
+    (report,) = await events.of(ValuesReported)
     assert (report.data.trigger, report.data.composite) == (Trigger.SEND, True)
     stranger = device("stranger")
     assert stranger.exchange(datagram(CON, 2, 9, b"s", options, SENML_PACK)).code == NOT_FOUND

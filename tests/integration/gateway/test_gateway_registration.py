@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flownexus_schemas.events import DeregistrationReason
-from flownexus_schemas.subjects import EventKind
+from flownexus_schemas.events import DeregistrationReason, EndpointDeregistered, EndpointRegistered, EndpointUpdated
 from harness.lockstep import (
     BAD_REQUEST,
     CHANGED,
@@ -25,8 +24,6 @@ from harness.lockstep import (
 from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice
 
-pytestmark = pytest.mark.usefixtures("no_observations")
-
 ZEPHYR = "</>;ct=112,</1/0>,</2>,</3/0>,</4/0>,</5/0>,</3303/0>"
 
 
@@ -36,7 +33,7 @@ async def test_register_is_answered_after_its_event_is_kept(device: NewDevice, e
     root, identifier = heard.location().split("/")
     assert root == "rd"
     assert 0 < len(identifier) <= 12
-    (event,) = await events.of(EventKind.REGISTERED)
+    (event,) = await events.of(EndpointRegistered)
     assert event.subject == "urn:imei:1"
     assert event.data.registration_id == identifier
     assert event.data.queue_mode
@@ -48,7 +45,7 @@ async def test_register_is_answered_after_its_event_is_kept(device: NewDevice, e
 async def test_ipv4_and_ipv6_are_served_on_one_port(device: NewDevice, events: Events, host: str) -> None:
     client = device("device-1", host)
     assert client.register(ZEPHYR).code == CREATED
-    (event,) = await events.of(EventKind.REGISTERED)
+    (event,) = await events.of(EndpointRegistered)
     assert (event.data.address.host, event.data.address.port) == (host, client.port)
 
 
@@ -70,7 +67,7 @@ async def test_a_retransmitted_register_gets_the_same_location_and_one_event(dev
     first = client.register(ZEPHYR, message_id=7)
     second = client.register(ZEPHYR, message_id=7)
     assert (second.code, second.location()) == (CREATED, first.location())
-    assert len(await events.of(EventKind.REGISTERED)) == 1
+    assert len(await events.of(EndpointRegistered)) == 1
 
 
 async def test_a_rebooted_client_replaces_its_registration_though_every_byte_is_the_same(
@@ -87,10 +84,10 @@ async def test_a_rebooted_client_replaces_its_registration_though_every_byte_is_
 
     await until(registers_anew)
     assert client.update(message_id=8).code == CHANGED
-    (end,) = await events.of(EventKind.DEREGISTERED)
+    (end,) = await events.of(EndpointDeregistered)
     assert (end.data.registration_id, end.data.reason) == (first.split("/")[1], DeregistrationReason.REPLACED)
-    assert len(await events.of(EventKind.REGISTERED)) == 2
-    assert len(await events.of(EventKind.UPDATED)) == 2
+    assert len(await events.of(EndpointRegistered)) == 2
+    assert len(await events.of(EndpointUpdated)) == 2
 
 
 async def test_a_new_register_replaces_the_old_registration(device: NewDevice, events: Events) -> None:
@@ -109,7 +106,7 @@ async def test_update_carries_the_whole_registration(device: NewDevice, events: 
     client.register(ZEPHYR)
     assert client.update("lt=60", links="</3/0>,</3303/1>").code == CHANGED
     assert client.update().code == CHANGED
-    first, second = await events.of(EventKind.UPDATED)
+    first, second = await events.of(EndpointUpdated)
     assert first.data.lifetime_s == second.data.lifetime_s == 60
     assert first.data.object_links == second.data.object_links == ("3/0", "3303/1")
 
@@ -120,9 +117,9 @@ async def test_deregister_then_register_begins_again(device: NewDevice, events: 
     assert client.deregister().code == DELETED
     assert client.update().code == NOT_FOUND
     assert client.register(ZEPHYR, message_id=7).location() != first
-    (end,) = await events.of(EventKind.DEREGISTERED)
+    (end,) = await events.of(EndpointDeregistered)
     assert end.data.reason == DeregistrationReason.REQUEST
-    assert len(await events.of(EventKind.REGISTERED)) == 2
+    assert len(await events.of(EndpointRegistered)) == 2
 
 
 async def test_what_cannot_be_taken_is_answered_with_a_reason(device: NewDevice) -> None:
@@ -148,7 +145,7 @@ async def test_a_ping_is_answered_with_a_reset(device: NewDevice) -> None:
 async def test_a_registration_expires(device: NewDevice, events: Events) -> None:
     client = device()
     client.register(ZEPHYR, lifetime=1)
-    (end,) = await events.wait(EventKind.DEREGISTERED)
+    (end,) = await events.wait(EndpointDeregistered)
     assert end.data.reason == DeregistrationReason.EXPIRED
     assert client.update().code == NOT_FOUND
 
@@ -163,7 +160,7 @@ async def test_a_register_in_blocks_is_put_together(device: NewDevice, events: E
         value = (number << 4 | more << 3 | 2).to_bytes(2, "big").lstrip(b"\0")
         heard = client.exchange(datagram(CON, POST, next(client.message_ids), b"b", [*options, (27, value)], block))
         assert heard.code == (0x5F if more else CREATED)
-    (event,) = await events.of(EventKind.REGISTERED)
+    (event,) = await events.of(EndpointRegistered)
     assert len(event.data.object_links) == 20
 
 

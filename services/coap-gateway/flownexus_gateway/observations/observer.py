@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiocoap.numbers.codes import FETCH, GET
@@ -16,7 +18,7 @@ from flownexus_gateway.downlink.coap_client import DeviceAnswer, DeviceRequest, 
 from flownexus_gateway.downlink.device_requests import DeviceRequests, uri_path
 from flownexus_gateway.observations.plan import composite_formats, planned_reads
 from flownexus_gateway.profiles import Profiles
-from flownexus_gateway.publisher import Publisher
+from flownexus_gateway.publisher import Kept, Publisher
 from flownexus_gateway.registrations.identifiers import digest
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.registrar import Registrar
@@ -93,11 +95,12 @@ class Observer:
             return code, text
         is_observed = answer.observe is not None
         if is_observed:
-            await self._outcome(live, observation, ObservationState.ESTABLISHED, code, None)
+            outcome = self._outcome(live, observation, ObservationState.ESTABLISHED, code, None)
         else:
             text = "the device answered without observing"
-            await self._outcome(live, observation, ObservationState.REFUSED, code, text)
-        await self._report(live, observation, answer, Trigger.NOTIFY if is_observed else Trigger.READ)
+            outcome = self._outcome(live, observation, ObservationState.REFUSED, code, text)
+        trigger = Trigger.NOTIFY if is_observed else Trigger.READ
+        await asyncio.gather(outcome, self._report(live, observation, answer, trigger))
         return code, None if is_observed else text
 
     async def _carry_out(self, live: LiveRegistration) -> None:
@@ -164,34 +167,24 @@ class Observer:
 
     async def report_read(self, live: LiveRegistration, path: Path, answer: DeviceAnswer, composite: bool) -> None:
         """Publish the values of an answer to a read. Raises Unavailable."""
-        await self._keep_report(
-            Report(
-                live, Trigger.READ, composite, None, None, path, answer.payload,
-                answer.content_format, assumed_format(None, path), time.time(),
-            ),
-            digest("read", live.id, answer.token, answer.message_id, answer.payload),
+        report = Report(
+            live, Trigger.READ, composite, None, None, path, answer.payload, answer.content_format,
+            assumed_format(None, path), time.time(),
         )  # fmt: skip
+        event_id = digest("read", live.id, answer.token, answer.message_id, answer.payload)
+        await _until_kept(lambda kept: self._publish_report(report, event_id, kept))
+
+    def _publish_report(self, report: Report, event_id: str, kept: Kept) -> None:
+        self._uplink.publish(report, event_id, kept)
 
     async def _report(
         self, live: LiveRegistration, observation: Observation, answer: DeviceAnswer, trigger: Trigger
     ) -> None:
-        base = Path() if observation.composite else Path.parse(observation.paths[0])
-        await self._keep_report(
-            Report(
-                live, trigger, observation.composite, observation.event_type, observation, base, answer.payload,
-                answer.content_format, assumed_format(observation), time.time(),
-            ),
-            digest("first", live.id, observation.token, answer.message_id, answer.payload),
-        )  # fmt: skip
-
-    async def _keep_report(self, report: Report, event_id: str) -> None:
-        for _ in range(ATTEMPTS):
-            kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._uplink.publish(report, event_id, lambda is_kept, kept=kept: _settle(kept, is_kept))  # type: ignore[misc]
-            if await kept:
-                return
-            await asyncio.sleep(RETRY_S)
-        raise Unavailable("the values were not kept")
+        await _until_kept(
+            lambda kept: self._uplink.first_value(
+                live, observation, answer.message_id, answer.payload, answer.content_format, trigger=trigger, kept=kept
+            )
+        )
 
     async def _outcome(
         self,
@@ -208,14 +201,7 @@ class Observer:
             live.observe(tuple(other for other in live.stored.observations if other.token != observation.token))
             self._table.set_tokens(live)
         event = self._uplink.observation_changed(live, observation, state, code, text)
-        for attempt in range(ATTEMPTS):
-            try:
-                await self._publisher.keep(event)
-                return
-            except Unavailable:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(RETRY_S)
+        await _until_kept(lambda kept: self._publisher.publish_event(event, kept))
 
     def _replace(self, live: LiveRegistration, observation: Observation) -> None:
         rest = tuple(observation if other.token == observation.token else other for other in live.stored.observations)
@@ -227,6 +213,17 @@ class Observer:
         known = self._table.tokens.get(bytes.fromhex(observation.token))
         if known is not None:
             known.answered = False
+
+
+async def _until_kept(publish: Callable[[Kept], None]) -> None:
+    """Publish until it is kept. Raises Unavailable after ATTEMPTS."""
+    for _ in range(ATTEMPTS):
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        publish(partial(_settle, answer))
+        if await answer:
+            return
+        await asyncio.sleep(RETRY_S)
+    raise Unavailable("JetStream did not take the event")
 
 
 def _settle(future: asyncio.Future[bool], result: bool) -> None:

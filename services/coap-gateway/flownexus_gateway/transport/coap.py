@@ -59,8 +59,10 @@ class CoapDispatcher:
                 metrics.NOTIFICATION_IN.inc()
                 self._uplink.notification(data, header, peer, known)
                 return
-            # The answer to our request; from here on this token is that of notifications.
-            known.answered = True
+            if not known.answered:
+                # The answer to our request; from here on this token is that of notifications.
+                known.answered = True
+                self._uplink.first_answer(data, header, known)
         metrics.RESPONSE_IN.inc()
         self._client.dispatch(data, peer)
 

@@ -91,6 +91,48 @@ class Uplink:
         )
         self.publish(report, event_id, acknowledge)
 
+    def first_answer(self, data: bytes, header: Header, known: KnownToken) -> None:
+        """The answer to a request to observe: published at once where it establishes the observation, so that it
+        comes before a notification that follows on its heels. The observer sees to it that it is kept.
+
+        Raises MalformedDatagram.
+        """
+        message = read_message(data, header)
+        if message.code >> 5 != _SUCCESS or message.first(Option.OBSERVE) is None:
+            return
+        live, observation, code = known.live, known.observation, code_text(message.code)
+        event = self.observation_changed(live, observation, ObservationState.ESTABLISHED, code, None)
+        self._publisher.publish_event(event, _ignore)
+        content_format = message.uint(Option.CONTENT_FORMAT)
+        self.first_value(live, observation, message.message_id, message.payload, content_format, kept=_ignore)
+
+    def first_value(
+        self,
+        live: LiveRegistration,
+        observation: Observation,
+        message_id: int,
+        payload: bytes,
+        content_format: int | None,
+        *,
+        trigger: Trigger = Trigger.NOTIFY,
+        kept: Kept,
+    ) -> None:
+        """Publish the value in the answer to a request to observe; the same answer has the same id."""
+        base_path = Path() if observation.composite else Path.parse(observation.paths[0])
+        report = Report(
+            live,
+            trigger,
+            observation.composite,
+            observation.event_type,
+            observation,
+            base_path,
+            payload,
+            content_format,
+            assumed_format(observation),
+            time.time(),
+        )
+        self.publish(report, digest("first", live.id, observation.token, message_id, payload), kept)
+
     def publish(self, report: Report, event_id: str, kept: Kept) -> list[TimedRecord]:
         """Publish a report; its values, decoded. `kept` as in Publisher.publish."""
         records, undecoded = decode(report, self._models)
@@ -141,9 +183,7 @@ class Uplink:
         event = self.observation_changed(
             live, observation, ObservationState.CANCELLED, code, diagnostic_text(message.payload)
         )
-        event = event.model_copy(update={"id": event_id})
-        subject = subjects.event(live.endpoint, EventKind.OBSERVATION)
-        self._publisher.publish(subject, event.model_dump_json().encode(), event_id, kept)
+        self._publisher.publish_event(event.model_copy(update={"id": event_id}), kept)
 
     def _follow(self, live: LiveRegistration, peer: Peer) -> None:
         """A NAT gave the device another address: requests go there from now on."""
@@ -164,6 +204,10 @@ def assumed_format(observation: Observation | None, path: Path | None = None) ->
     if observation is not None and not observation.composite:
         path = Path.parse(observation.paths[0])
     return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
+
+
+def _ignore(_: bool) -> None:
+    return None
 
 
 def _acknowledgement(header: Header, peer: Peer) -> Kept:
