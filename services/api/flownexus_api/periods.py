@@ -12,6 +12,7 @@ from flownexus_schemas.errors import InvalidRequest
 
 DEFAULT = timedelta(days=1)
 MAX_BUCKETS = 5_000
+WIDEST = timedelta(days=366)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _BUCKET = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -58,10 +59,9 @@ def bucket_width(text: str, span: Period) -> timedelta:
     match = _BUCKET.fullmatch(text)
     if match is None:
         raise InvalidRequest("query.bucket: write a number and a unit: 30s, 5m, 1h or 1d.")
-    try:
-        width = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise InvalidRequest("query.bucket: that is longer than all of time.") from error
+    width = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if width > WIDEST:
+        raise InvalidRequest(f"query.bucket: {WIDEST.days}d is the widest.")
     if (span.end - span.start) / width > MAX_BUCKETS:
         least = int((span.end - span.start).total_seconds() / MAX_BUCKETS) + 1
         raise InvalidRequest(

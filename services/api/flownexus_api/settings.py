@@ -17,7 +17,7 @@ class ApiSettings(ServiceSettings):
     api_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token_secret: SecretStr = Field(min_length=32, description="Key that signs access tokens, >= 32 characters.")
-    token_lifetime_s: int = Field(default=900, ge=30, le=86_400, description="Seconds an access token is good for.")
+    token_lifetime_s: int = Field(default=900, ge=5, le=86_400, description="Seconds an access token is good for.")
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")
 
     @field_validator("database_url")

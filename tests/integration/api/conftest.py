@@ -14,6 +14,7 @@ from flownexus_api.database import create_engine
 from flownexus_api.parts import Parts
 from flownexus_api.tokens import Tokens
 from flownexus_schemas import objects
+from integration.api.rows import Rows
 
 SECRET = "a secret of tests, longer than thirty-two characters"
 PASSWORD = "correct horse battery"
@@ -42,3 +43,8 @@ async def client(anonymous: httpx.AsyncClient, database_url: str) -> httpx.Async
     assert answer.status_code == 200, answer.text
     anonymous.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     return anonymous
+
+
+@pytest.fixture
+def rows(database_url: str) -> Rows:
+    return Rows(database_url)

@@ -1,0 +1,196 @@
+"""The live stream, from the real NATS to a client over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from httpx_sse import EventSource, ServerSentEvent
+from nats.js import JetStreamContext
+
+from flownexus_api import accounts
+from flownexus_schemas import subjects
+from flownexus_schemas.subjects import EventKind
+from harness.embedded import RunningNats
+from harness.server_process import ServerProcess
+from harness.services import ServiceProcess
+
+if TYPE_CHECKING:
+    from conftest import ServiceFactory
+
+LOG = "io.flownexus.lwm2m.log.v1"
+
+
+async def publish(js: JetStreamContext, endpoint: str, number: int, kind: EventKind = EventKind.LOG) -> int:
+    """A CloudEvent with a number in it; its place in the stream."""
+    event = {
+        "specversion": "1.0",
+        "id": f"{endpoint}-{number}",
+        "source": "/gateway/gw-1",
+        "subject": endpoint,
+        "time": "2026-03-02T12:00:00Z",
+        "type": LOG,
+        "data": {"level": "info", "text": str(number), "time": "2026-03-02T12:00:00Z"},
+    }
+    headers = {"Nats-Msg-Id": str(event["id"])}
+    return (await js.publish(subjects.event(endpoint, kind), json.dumps(event).encode(), headers=headers)).seq
+
+
+class Api:
+    """A running API and somebody who is logged in."""
+
+    def __init__(self, process: ServiceProcess, token: str) -> None:
+        self.process, self.token = process, token
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, query: str = "", last_event_id: int | None = None
+    ) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = str(last_event_id)
+        async with (
+            httpx.AsyncClient(timeout=20) as client,
+            client.stream("GET", f"{self.process.health_url}/api/v1/stream{query}", headers=headers) as response,
+        ):
+            assert response.status_code == 200, await response.aread()
+            yield (event async for event in EventSource(response).aiter_sse() if event.data)
+
+
+@pytest.fixture
+def api(service: ServiceFactory, database_url: str, js: JetStreamContext) -> Api:
+    return start(service, database_url)
+
+
+def start(service: ServiceFactory, database_url: str, lifetime_s: int = 900) -> Api:
+    process = service("flownexus_api", FLOWNEXUS_TOKEN_LIFETIME_S=lifetime_s)
+    password = accounts.add_user(database_url, "vera", "viewer", None)
+    form = {"username": "vera", "password": password}
+    answer = httpx.post(f"{process.health_url}/api/v1/auth/token", data=form, timeout=20)
+    return Api(process, answer.json()["access_token"])
+
+
+async def numbers(events: AsyncIterator[ServerSentEvent], count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        found.append(int(json.loads((await anext(events)).data)["data"]["text"]))
+    return found
+
+
+async def test_events_come_as_they_happen(api: Api, js: JetStreamContext) -> None:
+    await publish(js, "node", 0)
+    async with api.stream() as events:
+        sequence = await publish(js, "node", 1)
+        event = await anext(events)
+        assert (event.event, event.id) == ("log", str(sequence))
+        assert json.loads(event.data)["subject"] == "node"
+        assert json.loads(event.data)["data"]["text"] == "1"
+
+
+async def test_a_stream_resumes_after_the_last_event_seen(api: Api, js: JetStreamContext) -> None:
+    sequences = [await publish(js, "node", number) for number in range(250)]
+    async with api.stream(last_event_id=sequences[9]) as events:
+        assert await numbers(events, 240) == list(range(10, 250))
+        await publish(js, "node", 250)
+        assert await numbers(events, 1) == [250]
+
+
+async def test_an_id_beyond_the_stream_means_from_now_on(api: Api, js: JetStreamContext) -> None:
+    await publish(js, "node", 0)
+    async with api.stream(last_event_id=10_000) as events:
+        await publish(js, "node", 1)
+        assert await numbers(events, 1) == [1]
+
+
+async def test_a_stream_can_be_of_one_endpoint_and_some_kinds(api: Api, js: JetStreamContext) -> None:
+    async with (
+        api.stream("?endpoint=a/b") as one,
+        api.stream("?kind=updated&kind=registered&kind=updated") as kinds,
+        api.stream("?endpoint=a/b&kind=updated") as both,
+    ):
+        await publish(js, "a", 1, EventKind.REGISTERED)
+        await publish(js, "a/b", 2)
+        await publish(js, "a/b", 3, EventKind.UPDATED)
+        await publish(js, "c", 4, EventKind.UPDATED)
+        await publish(js, "a/b", 5, EventKind.UPDATED)
+        assert await numbers(one, 3) == [2, 3, 5]
+        assert await numbers(kinds, 4) == [1, 3, 4, 5]
+        assert await numbers(both, 2) == [3, 5]
+
+
+async def test_nothing_is_missed_or_repeated_over_a_restart_of_nats(
+    api: Api, js: JetStreamContext, nats_server: RunningNats
+) -> None:
+    async with api.stream() as events:
+        for number in range(5):
+            await publish(js, "node", number)
+        assert await numbers(events, 5) == [0, 1, 2, 3, 4]
+        kill_and_start(nats_server)
+        for number in range(5, 10):
+            await publish_again(js, number)
+        assert await numbers(events, 5) == [5, 6, 7, 8, 9]
+
+
+def kill_and_start(server: ServerProcess) -> None:
+    server.kill()
+    server.start()
+
+
+async def publish_again(js: JetStreamContext, number: int) -> None:
+    """Publish until it is stored: the client of the test reconnects too."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            await publish(js, "node", number)
+        except Exception:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+async def test_a_stream_ends_with_its_token(service: ServiceFactory, database_url: str, js: JetStreamContext) -> None:
+    api = start(service, database_url, lifetime_s=30)
+    claims = json.loads(_decoded(api.token.split(".")[1]))
+    began = time.time()
+    async with api.stream() as events:
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+    assert time.time() >= claims["exp"] - 1 >= began
+    answer = httpx.get(f"{api.process.health_url}/api/v1/stream", headers={"Authorization": f"Bearer {api.token}"})
+    assert answer.status_code == 401
+
+
+def _decoded(part: str) -> bytes:
+    import base64
+
+    return base64.urlsafe_b64decode(part + "==")
+
+
+async def test_open_streams_do_not_hold_up_a_stop(api: Api) -> None:
+    async with api.stream() as events:
+        began = time.monotonic()
+        api.process.stop()
+        assert time.monotonic() - began < 5
+        with contextlib.suppress(httpx.RemoteProtocolError), pytest.raises(StopAsyncIteration):
+            await anext(events)
+
+
+@pytest.mark.parametrize("query", ["?kind=exploded", f"?endpoint={'x' * 256}", "?endpoint="])
+async def test_a_stream_that_cannot_be_is_422(api: Api, query: str) -> None:
+    headers = {"Authorization": f"Bearer {api.token}"}
+    answer = httpx.get(f"{api.process.health_url}/api/v1/stream{query}", headers=headers)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_without_nats_a_stream_is_503(api: Api, nats_server: RunningNats) -> None:
+    nats_server.kill()
+    headers = {"Authorization": f"Bearer {api.token}"}
+    answer = httpx.get(f"{api.process.health_url}/api/v1/stream", headers=headers, timeout=20)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
