@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flownexus_schemas.lwm2m import cbor, lwm2m_cbor, lwm2m_json, opaque, senml_cbor, senml_json, text, tlv_records
 from flownexus_schemas.lwm2m.content_format import ContentFormat
-from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
+from flownexus_schemas.lwm2m.errors import UnsupportedContentFormat
+from flownexus_schemas.lwm2m.limits import check_size
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
-
-MAX_BYTES = 1 << 20
-"""The largest payload decoded."""
 
 _Decode = Callable[[bytes, Path, ObjectModels, Mapping[int, str] | None], list[Record]]
 _Encode = Callable[[Sequence[Record], Path], bytes]
@@ -51,8 +49,7 @@ def decode(
     """
     if content_format not in _VALUES:
         raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
-    if len(payload) > MAX_BYTES:
-        raise CodecError(f"the payload has {len(payload)} bytes, at most {MAX_BYTES} are taken")
+    check_size(payload)
     return _VALUES[content_format][0](payload, base_path, models, versions)
 
 
@@ -67,8 +64,7 @@ def decode_paths(payload: bytes, content_format: int) -> list[Path]:
     """What Read-Composite or Observe-Composite asks for. Raises CodecError. LwM2M Core 1.1.1, 6.3.5 and 6.4.3."""
     if content_format not in _PATHS:
         raise UnsupportedContentFormat(f"Content-Format {content_format} carries no paths")
-    if len(payload) > MAX_BYTES:
-        raise CodecError(f"the payload has {len(payload)} bytes, at most {MAX_BYTES} are taken")
+    check_size(payload)
     return _PATHS[content_format][0](payload)
 
 

@@ -9,6 +9,7 @@ import cbor2
 
 from flownexus_schemas.lwm2m import bounded_cbor, cbor_values
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.limits import check_count
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import MAX_ID, Path
 from flownexus_schemas.lwm2m.record import Record
@@ -24,13 +25,14 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     tree = bounded_cbor.loads(payload)
     if type(tree) is not dict:
         raise CodecError(f"LwM2M CBOR is a map of paths, not {shown(tree)}")
-    records = []
+    records: list[Record] = []
     for ids, item in _leaves((), tree):
         path = Path(*ids)
         if path.resource_id is None:
             raise CodecError(f"a value is at /{path}, which is not the path of a resource")
         if not base_path.contains(path):
             raise CodecError(f"a value is at /{path}, not at /{base_path}")
+        check_count(len(records) + 1)
         records.append(cbor_values.read(path, item, type_of(path, models, versions)))
     return records
 

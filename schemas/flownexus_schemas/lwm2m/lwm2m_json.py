@@ -10,6 +10,7 @@ import orjson
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.limits import check_count
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
@@ -50,6 +51,7 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     entries = document.get("e") if type(document) is dict else None
     if type(document) is not dict or type(entries) is not list:
         raise CodecError("LwM2M JSON is an object with an array e")
+    check_count(len(entries))
     base_name = _name(document, "bn")
     base_time = _number(document, "bt")
     records = []

@@ -11,6 +11,7 @@ from typing import Any
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.limits import check_count
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
@@ -130,6 +131,7 @@ def encode_paths(paths: Sequence[Path]) -> list[Entry]:
 def _entries(pack: object) -> list[Entry]:
     if type(pack) is not list:
         raise CodecError(f"a SenML pack is an array of records, not {shown(pack)}")
+    check_count(len(pack))
     for entry in pack:
         if type(entry) is not dict:
             raise CodecError(f"a SenML record is a map, not {shown(entry)}")

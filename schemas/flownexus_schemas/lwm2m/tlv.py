@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.limits import check_count
 
 MAX_LENGTH = 2**24 - 1
 
@@ -48,6 +49,7 @@ def parse(data: bytes) -> list[Tlv]:
             raise CodecError(f"a TLV entry of {length} bytes, of which {end - value_at} are there")
         entries.append(Tlv(_KINDS[first >> 6], number, data[value_at : value_at + length]))
         position = value_at + length
+        check_count(len(entries))
     return entries
 
 

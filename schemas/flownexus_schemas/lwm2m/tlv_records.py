@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flownexus_schemas.lwm2m import tlv_values
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.limits import check_count
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
@@ -26,8 +27,10 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     if base_path.object_id is None:
         raise CodecError("TLV has no object ids: it cannot carry values of several objects")
     records: list[Record] = []
+    reader = _Reader(base_path, models, versions)
     for entry in parse(payload):
-        records += _Reader(base_path, models, versions).top(entry)
+        records += reader.top(entry)
+        check_count(len(records))
     return records
 
 

@@ -13,6 +13,7 @@ from flownexus_schemas.lwm2m.codecs import decode, decode_paths, encode, encode_
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
+from flownexus_schemas.lwm2m.limits import MAX_RECORDS
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
 from vectors.payloads import MODELS
@@ -254,6 +255,23 @@ def test_a_payload_above_the_limit_is_refused() -> None:
         decode(b" " * 2**21, ContentFormat.TEXT, STRING, MODELS)
     with pytest.raises(CodecError, match="at most"):
         decode_paths(b" " * 2**21, ContentFormat.SENML_JSON)
+
+
+@pytest.mark.parametrize(
+    ("content_format", "base", "payload"),
+    [
+        (ContentFormat.SENML_JSON, Path(3, 0, 9), b"[" + b'{"v":1},' * MAX_RECORDS + b'{"v":1}]'),
+        (ContentFormat.SENML_CBOR, Path(3, 0, 9), b"\x9f" + b"\xa1\x02\x01" * (MAX_RECORDS + 1) + b"\xff"),
+        (ContentFormat.LWM2M_JSON, Path(3, 0, 9), b'{"e":[' + b'{"v":1},' * MAX_RECORDS + b'{"v":1}]}'),
+        (ContentFormat.LWM2M_CBOR, Path(), cbor2.dumps({(3, 0, 7, number): 1 for number in range(MAX_RECORDS + 1)})),
+        (ContentFormat.TLV, Path(3, 0), b"\xc1\x09\x01" * (MAX_RECORDS + 1)),
+        (ContentFormat.TLV, Path(3), b"\x00\x00" * (MAX_RECORDS + 1)),
+        (ContentFormat.TLV, Path(3), (b"\x08\x00\xc0" + b"\xc1\x09\x01" * 64) * 160),
+    ],
+)
+def test_more_values_than_the_limit_are_refused(content_format: int, base: Path, payload: bytes) -> None:
+    with pytest.raises(CodecError, match="more than"):
+        decode(payload, content_format, base, MODELS)
 
 
 @pytest.mark.parametrize(
