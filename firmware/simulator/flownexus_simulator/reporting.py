@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import floor
 from typing import NamedTuple
 
 from flownexus_simulator.behaviour import Behaviour
@@ -47,8 +48,8 @@ class Reporting:
         self._observations = observations
         self._sink = sink
         self._stored: deque[tuple[Key, Entry]] = deque()
-        self._sending: tuple[Key, Entry] | None = None
-        self._unconfirmed: deque[tuple[int, Key]] = deque(maxlen=8)
+        self._sending: tuple[bytes, Entry] | None = None
+        self._unconfirmed: deque[tuple[int, bytes]] = deque(maxlen=8)
         self._turn = 0
         self._last_time = 0.0
         self.due: float | None = None
@@ -73,7 +74,7 @@ class Reporting:
             return
         self._sensors.measure(now)
         # To the millisecond, and never the same twice: (path, time) names a measurement in the ledger.
-        self._last_time = round(max(now, self._last_time + 0.001), 3)
+        self._last_time = max(floor(now * 1000), round(self._last_time * 1000) + 1) / 1000
         if not self._behaviour.every_observation:
             observations = [observations[self._turn % len(observations)]]
             self._turn += 1
@@ -94,16 +95,16 @@ class Reporting:
             observation = self._observations.get(item[0])
             if observation is not None and not observation.stale:
                 self._stored.remove(item)
-                return self._message(observation, *item, mid, now)
+                return self._message(observation, item[1], mid, now)
         return None
 
-    def _message(self, observation: Observation, key: Key, entry: Entry, mid: int, now: float) -> Message:
+    def _message(self, observation: Observation, entry: Entry, mid: int, now: float) -> Message:
         entry.sent = now
         entry.transmissions = 1
         if self._behaviour.confirmable:
-            self._sending = (key, entry)
+            self._sending = (observation.token, entry)
         else:
-            self._unconfirmed.append((mid, key))
+            self._unconfirmed.append((mid, observation.token))
             self._finish(entry, Outcome.UNCONFIRMED)
         return Message(
             Type.CON if self._behaviour.confirmable else Type.NON,
@@ -132,14 +133,14 @@ class Reporting:
     def reset(self) -> None:
         """The server reset the notification under way: its observation is over. RFC 7641, 3.6."""
         assert self._sending is not None
-        self._observations.cancel(self._sending[0])
+        self._observations.cancel_token(self._sending[0])
         self._finish_sending(Outcome.RESET)
 
     def reset_unconfirmed(self, mid: int) -> None:
         """The server reset a non-confirmable notification."""
-        for sent, key in self._unconfirmed:
+        for sent, token in self._unconfirmed:
             if sent == mid:
-                self._observations.cancel(key)
+                self._observations.cancel_token(token)
 
     def timed_out(self) -> None:
         """The server was silent to the last transmission of the notification under way."""

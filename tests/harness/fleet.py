@@ -1,0 +1,82 @@
+"""The simulator as a process, with its ledger: what devices sent, and what was acknowledged to them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from flownexus_local.program import base_environment
+
+
+class Sent(NamedTuple):
+    """One value of one notification. `time_us`: the device's own time in Unix microseconds."""
+
+    endpoint: str
+    path: str
+    time_us: int
+    value: float
+
+
+class RunningFleet:
+    """`python -m flownexus_simulator` against 127.0.0.1. `options` as on its command line."""
+
+    def __init__(self, folder: Path, coap_port: int, *options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ledger = folder / "ledger.jsonl"
+        self._log = folder / "simulator.log"
+        server = f"--server=coap://127.0.0.1:{coap_port}"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flownexus_simulator", server, f"--ledger={self._ledger}", *options],
+                env=base_environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+
+    def finish(self, timeout_s: float = 200) -> dict[str, Any]:
+        """Wait until it ends by itself; its summary. AssertionError with its log if it failed or is late."""
+        try:
+            output, _ = self._process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the simulator did not end within {timeout_s} s:\n{self.log_text()}") from None
+        assert self._process.returncode == 0, self.log_text()
+        return cast(dict[str, Any], json.loads(output))
+
+    def stop(self) -> dict[str, Any]:
+        """SIGTERM, and its summary."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.finish(timeout_s=15)
+
+    def kill(self) -> None:
+        """SIGKILL, if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    def log_text(self) -> str:
+        """What it logged."""
+        return self._log.read_text(errors="replace")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every notification whose fate is known. Complete once the process has ended."""
+        return [json.loads(line) for line in self._ledger.read_bytes().splitlines()]
+
+
+def values_of(ledger: list[dict[str, Any]], *, acknowledged: bool) -> set[Sent]:
+    """The values of all notifications, or of the acknowledged ones alone."""
+    return {
+        Sent(line["endpoint"], path, round(line["time"] * 1_000_000), float(value))
+        for line in ledger
+        if not acknowledged or line["outcome"] == "acknowledged"
+        for path, value in line["values"].items()
+    }
