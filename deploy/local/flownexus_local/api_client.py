@@ -77,6 +77,8 @@ class ApiClient:
             try:
                 with self._stream(query, resume) as source:
                     for event in source.iter_sse():
+                        if not event.data:  # the hint when to connect again
+                            continue
                         resume = {"Last-Event-ID": event.id}
                         yield parse_event(event.data.encode())
             except httpx.TransportError:
