@@ -89,3 +89,8 @@ def create_context(message_interface: Any) -> tuple[Any, Any]:
 def choose_token(message: Any, token: bytes) -> None:
     """Send this request with a token of our choice."""
     message.chosen_token = token
+
+
+def forget_request(message: Any, messages: Any) -> None:
+    """Expect nothing more for a request to observe: aiocoap would keep it, and acknowledge its next notification."""
+    messages.token_manager.outgoing_requests.pop((message.token, message.remote), None)

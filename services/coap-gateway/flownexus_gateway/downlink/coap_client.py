@@ -92,8 +92,8 @@ class CoapClient:
         except CoapError as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
         finally:
-            if request.observation is not None and not request.observation.cancelled:
-                request.observation.cancel()
+            if wanted.token is not None:
+                aiocoap_private.forget_request(message, self._messages)
         return _read(answer)
 
     async def shutdown(self) -> None:

@@ -171,7 +171,7 @@ class Uplink:
         live, observation = known.live, known.observation
 
         def kept(is_kept: bool) -> None:
-            if is_kept and self._table.tokens.get(message.token) is known:
+            if is_kept and message.token in live.tokens:
                 rest = tuple(other for other in live.stored.observations if other.token != observation.token)
                 live.observe(rest)
                 self._table.set_tokens(live)
