@@ -87,7 +87,10 @@ class ApiClient:
     async def stream(
         self, token: str, endpoint: str | None = None, last_event_id: str | None = None
     ) -> AsyncIterator[tuple[str, str]]:
-        """Events as they happen: `(id, CloudEvent as JSON)`. Ends when the API ends the stream."""
+        """Events as they happen: `(id, CloudEvent as JSON)`. Ends when the API ends the stream.
+
+        The first has an id only, from which the stream can be resumed.
+        """
         headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
@@ -100,8 +103,7 @@ class ApiClient:
                     await response.aread()
                     _refuse(response)
                 async for event in EventSource(response).aiter_sse():
-                    if event.data:
-                        yield event.id, event.data
+                    yield event.id, event.data
 
     async def _get(self, token: str, path: str, query: Query, model: type[Answer]) -> Answer:
         with _translated():

@@ -45,6 +45,7 @@ class Frame:
 
     def __init__(self, session: Session, target: str) -> None:
         self._target = target
+        self._client = ui.context.client
         with ui.element("a").classes("skip").props('href="#content"'):
             text("span", "Skip to content")
         _top_bar(session)
@@ -71,7 +72,7 @@ class Frame:
 
     def sign_in_again(self) -> None:
         """Go to the login page, which says why, and back here after."""
-        ui.navigate.to(login_address(self._target, expired=True))
+        self._client.open(login_address(self._target, expired=True))
 
     def _show_away(self, away: bool) -> None:
         if away:

@@ -29,6 +29,8 @@ async def follow(api: ApiClient, token: str, endpoint: str | None, on_event: Cal
             async for event_id, data in api.stream(token, endpoint, last_event_id):
                 attempt = 0
                 last_event_id = event_id or last_event_id
+                if not data:
+                    continue
                 try:
                     event = parse_event(data.encode())
                 except InvalidMessage as error:

@@ -59,7 +59,6 @@ export default {
               </tr>
             </tbody>
           </table>
-          <p v-else class="muted nothing">Nothing reported yet.</p>
         </template>
       </section>
     </div>`,
