@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 
 from cbor2 import CBORDecoder, CBORError
 
+from flownexus_schemas.lwm2m.cbor_shape import MAX_DEPTH, check_shape
 from flownexus_schemas.lwm2m.date_time import unix_seconds
 from flownexus_schemas.lwm2m.errors import CodecError
 
-MAX_DEPTH = 8
-"""SenML needs 3: an array of maps of values, of which one can be tagged."""
+_SMALL = 1024
+"""Bytes of a payload in which nothing can be hidden that takes more than a millisecond."""
 
 _MAX_EXPONENT = 400
 _MAX_MANTISSA = 2**64
@@ -34,6 +35,8 @@ def loads(payload: bytes) -> Any:
     Tag 0 (date and time as text) and tag 1 (as a number) give a Timestamp, tag 4 (decimal fraction) a float, 55799
     nothing; other tags are refused. RFC 8949, 3.4; RFC 8428, 6.
     """
+    if len(payload) > _SMALL:
+        check_shape(payload)
     decoder = CBORDecoder(
         BytesIO(payload), tag_hook=_refuse, semantic_decoders=_TAGS, max_depth=MAX_DEPTH, read_size=len(payload) + 1
     )

@@ -78,7 +78,10 @@ def reencode(records: list[Record]) -> None:
     records = [record for record in records if not isinstance(record.value, float) or math.isfinite(record.value)]
     records = [record if -(2**62) < (record.time or 0) < 2**62 else record._replace(time=None) for record in records]
     for content_format in (ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR):
-        assert decode(encode(records, content_format, Path()), content_format, Path(), MODELS) == records
+        again = decode(encode(records, content_format, Path()), content_format, Path(), MODELS)
+        assert [(path, value, time) for path, _, value, time in again] == [
+            (path, value, time) for path, _, value, time in records
+        ]
 
 
 @given(st.binary(max_size=200))
