@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from flownexus_api import errors
+from flownexus_api.docs_page import docs_routes
 from flownexus_api.endpoint_names import KeepEncodedSlashes
 from flownexus_api.measured import Measured
+from flownexus_api.openapi import document
 from flownexus_api.parts import Parts
 from flownexus_api.routers import auth, endpoints, events, history, objects, resources, statistics, stream, users
 from flownexus_runtime.health import Check, health_routes
@@ -49,12 +52,13 @@ def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = 
         generate_unique_id_function=_operation_id,
     )
     app.state.parts = parts
+    app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
-    app.router.routes.extend(health_routes(checks or {}))
+    app.router.routes.extend([*docs_routes(app), *health_routes(checks or {})])
     errors.install(app)
-    app.add_middleware(KeepEncodedSlashes)
     app.add_middleware(Measured)
+    app.add_middleware(KeepEncodedSlashes)
     return app
 
 

@@ -21,7 +21,6 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: a problem document for each status."""
     return {
         status: {
-            "model": Problem,
             "description": HTTPStatus(status).phrase,
             "content": {
                 MEDIA_TYPE: {

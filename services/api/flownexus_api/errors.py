@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -62,14 +62,6 @@ class InvalidField(BaseModel):
 
 class Problem(BaseModel):
     """RFC 9457, 3. `type` is about:blank: the status says it all, `detail` says what to do."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "There is no endpoint 'node-7'."}
-            ]
-        }
-    )
 
     type: str = "about:blank"
     title: str

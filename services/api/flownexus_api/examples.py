@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict
-
-
-def example(value: dict[str, Any]) -> ConfigDict:
-    """The configuration of a model with this example."""
-    return ConfigDict(json_schema_extra={"examples": [value]})
-
-
 ENDPOINT: dict[str, Any] = {
     "name": "urn:imei:123456789012345",
     "status": "online",
@@ -70,9 +62,9 @@ RESOURCES: dict[str, Any] = {
             "object_id": 3303,
             "object_name": "Temperature",
             "name": "Sensor Value",
-            "units": "Cel",
+            "units": None,
             "type": "float",
-            "value": 24.9,
+            "value": 25.0,
             "time": "2026-03-02T09:41:29.500000Z",
             "received_at": "2026-03-02T09:41:30Z",
         },
@@ -96,11 +88,11 @@ OBJECTS: dict[str, Any] = {
                             "id": 5700,
                             "name": "Sensor Value",
                             "type": "float",
-                            "units": "Cel",
+                            "units": None,
                             "operations": "R",
                             "multiple": False,
                             "mandatory": True,
-                            "value": 24.9,
+                            "value": 25.0,
                             "time": "2026-03-02T09:41:29.500000Z",
                         }
                     ],
@@ -116,14 +108,14 @@ HISTORY: dict[str, Any] = {
         {
             "path": "3303/0/5700",
             "time": "2026-03-02T09:41:19.500000Z",
-            "value": 24.7,
+            "value": 24.5,
             "type": "float",
             "received_at": "2026-03-02T09:41:20Z",
         },
         {
             "path": "3303/0/5700",
             "time": "2026-03-02T09:41:29.500000Z",
-            "value": 24.9,
+            "value": 25.0,
             "type": "float",
             "received_at": "2026-03-02T09:41:30Z",
         },
@@ -132,7 +124,7 @@ HISTORY: dict[str, Any] = {
 }
 
 BUCKETS: dict[str, Any] = {
-    "items": [{"time": "2026-03-02T09:40:00Z", "count": 2, "min": 24.7, "max": 24.9, "avg": 24.8, "last": 24.9}],
+    "items": [{"time": "2026-03-02T09:40:00Z", "count": 2, "min": 24.5, "max": 25.0, "avg": 24.75, "last": 25.0}],
     "next": None,
 }
 
@@ -147,9 +139,9 @@ EVENTS: dict[str, Any] = {
                 {
                     "path": "3303/0/5700",
                     "name": "Sensor Value",
-                    "units": "Cel",
+                    "units": None,
                     "type": "float",
-                    "value": 24.9,
+                    "value": 25.0,
                     "time": "2026-03-02T09:41:29.500000Z",
                 }
             ],
@@ -175,3 +167,24 @@ data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subj
 : ping
 
 """
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "Buckets": BUCKETS,
+    "Endpoint": ENDPOINT,
+    "EndpointDetail": ENDPOINT_DETAIL,
+    "Endpoints": ENDPOINTS,
+    "Events": EVENTS,
+    "History": HISTORY,
+    "Me": {"name": "admin", "role": "administrator"},
+    "Objects": OBJECTS,
+    "Problem": {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no endpoint 'node-7': it never registered.",
+    },
+    "Resources": RESOURCES,
+    "Statistics": STATISTICS,
+    "Token": {"access_token": "eyJhbGciOiJIUzI1NiIs...", "token_type": "bearer", "expires_in": 900},
+}
+"""By the name of the schema."""

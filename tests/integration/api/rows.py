@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import NullPool, create_engine, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flownexus_schemas.tables import Endpoint, Event, EventResource, LatestValue, Resource, ResourceType
+from flownexus_schemas.tables import (
+    Endpoint,
+    Event,
+    EventResource,
+    LatestValue,
+    ObservationOutcome,
+    Resource,
+    ResourceType,
+)
 from flownexus_schemas.tables.devices import NO_INSTANCE
 from flownexus_schemas.tables.upgrade import sqlalchemy_url
 
@@ -39,6 +47,12 @@ class Rows:
             )
             assert key is not None
             return key
+
+    def observation(self, endpoint_id: int, outcome: dict[str, Any]) -> None:
+        """An observation as the API answers it."""
+        values = {**outcome, "paths": ",".join(outcome["paths"]), "time": datetime.fromisoformat(outcome["time"])}
+        with self._engine.begin() as connection:
+            connection.execute(insert(ObservationOutcome).values(endpoint_id=endpoint_id, stream_sequence=1, **values))
 
     def reading(
         self,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordRequestForm
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from sqlalchemy import func, insert, select, update
 
 from flownexus_api import passwords
@@ -26,12 +26,6 @@ MAX_AUDITED_NAME = 100
 
 class Token(BaseModel):
     """An access token. `expires_in`: seconds. RFC 6749, 5.1."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"access_token": "eyJhbGciOiJIUzI1NiIs...", "token_type": "bearer", "expires_in": 900}]
-        }
-    )
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind of token

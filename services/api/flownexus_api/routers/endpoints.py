@@ -12,7 +12,6 @@ from sqlalchemy import Row, text
 from flownexus_api.access import Viewer
 from flownexus_api.documented import READ, READ_ONE
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
-from flownexus_api.examples import ENDPOINT, ENDPOINT_DETAIL, ENDPOINTS, example
 from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 
@@ -59,8 +58,6 @@ class Endpoint(BaseModel):
     Times are UTC. Fields of the registration are null where the device never registered.
     """
 
-    model_config = example(ENDPOINT)
-
     name: str
     status: Status
     registered: bool
@@ -92,8 +89,6 @@ class ObservationStatus(BaseModel):
 class EndpointDetail(Endpoint):
     """A device with what it said at registration, and its observations."""
 
-    model_config = example(ENDPOINT_DETAIL)
-
     identity: str | None = Field(description="The identity that DTLS authenticated; null over plain CoAP.")
     root_path: str | None
     object_links: list[str]
@@ -105,8 +100,6 @@ class EndpointDetail(Endpoint):
 
 class Endpoints(Page[Endpoint]):
     """A page of endpoints."""
-
-    model_config = example(ENDPOINTS)
 
 
 @router.get("", responses=READ)

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flownexus_api.documented import READ_ONE
 from flownexus_api.endpoint_names import EndpointId
-from flownexus_api.examples import EVENTS, example
 from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 from flownexus_api.periods import Moment
@@ -49,8 +48,6 @@ class EndpointEvent(BaseModel):
 
 class Events(Page[EndpointEvent]):
     """A page of events, the newest first."""
-
-    model_config = example(EVENTS)
 
 
 @router.get("", responses=READ_ONE)

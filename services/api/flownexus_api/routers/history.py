@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, select, text, tuple_
 
 from flownexus_api.documented import READ_ONE
 from flownexus_api.endpoint_names import EndpointId
-from flownexus_api.examples import BUCKETS, HISTORY, example
 from flownexus_api.paging import Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 from flownexus_api.periods import Moment, Period, bucket_width, period
@@ -52,8 +51,6 @@ class Reading(BaseModel):
 class History(Page[Reading]):
     """A page of values, in ascending time."""
 
-    model_config = example(HISTORY)
-
 
 class Bucket(BaseModel):
     """The numbers of a span of time, from `time` on. `count`: how many; `last`: the newest of them."""
@@ -68,8 +65,6 @@ class Bucket(BaseModel):
 
 class Buckets(BaseModel):
     """Buckets in ascending time; those without a number are left out."""
-
-    model_config = example(BUCKETS)
 
     items: list[Bucket]
     next: None = Field(default=None, description="Buckets are never paged.")

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from flownexus_api.documented import READ_ONE
 from flownexus_api.endpoint_names import EndpointId
-from flownexus_api.examples import OBJECTS, example
 from flownexus_api.object_tree import DeviceObject, Latest, object_tree
 from flownexus_api.paging import Page
 from flownexus_api.parts import Database, PartsDep
@@ -21,8 +20,6 @@ router = APIRouter(prefix="/endpoints/{endpoint}/objects", tags=["objects"])
 
 class Objects(Page[DeviceObject]):
     """The objects of a device; always one page."""
-
-    model_config = example(OBJECTS)
 
 
 @router.get("", responses=READ_ONE)

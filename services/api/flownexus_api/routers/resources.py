@@ -11,7 +11,6 @@ from sqlalchemy import select, tuple_
 
 from flownexus_api.documented import READ_ONE
 from flownexus_api.endpoint_names import EndpointId
-from flownexus_api.examples import RESOURCES, example
 from flownexus_api.paging import Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 from flownexus_api.values import WireValue, path_text, value_columns, wire_value
@@ -43,8 +42,6 @@ class LatestReading(BaseModel):
 
 class Resources(Page[LatestReading]):
     """A page of latest values."""
-
-    model_config = example(RESOURCES)
 
 
 @router.get("", responses=READ_ONE)

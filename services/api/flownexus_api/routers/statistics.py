@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from flownexus_api.access import Viewer
 from flownexus_api.documented import answers
-from flownexus_api.examples import STATISTICS, example
 from flownexus_api.parts import Database
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
@@ -44,8 +43,6 @@ class EndpointCounts(BaseModel):
 
 class Statistics(BaseModel):
     """Counts over all endpoints, of this moment."""
-
-    model_config = example(STATISTICS)
 
     endpoints: EndpointCounts
     readings_last_hour: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from flownexus_api.access import Viewer
 from flownexus_api.documented import answers
@@ -15,8 +15,6 @@ router = APIRouter(prefix="/users", tags=["users"])
 
 class Me(BaseModel):
     """Who is logged in."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "admin", "role": "administrator"}]})
 
     name: str
     role: Literal["viewer", "operator", "administrator"]
