@@ -180,4 +180,4 @@ async def _connect(settings: GatewaySettings) -> Client:
 def _one_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"FLOWNEXUS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-    return str(error)
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -46,7 +46,7 @@ class Events:
             found = await self.of(kind, endpoint)
             return found if len(found) >= count else []
 
-        return await until(enough, what=f"{count} {kind.__name__}")
+        return await until(enough, timeout_s=20, what=f"{count} {kind.__name__}")
 
 
 async def put_profile(js: JetStreamContext, profile: ObservationProfile) -> None:

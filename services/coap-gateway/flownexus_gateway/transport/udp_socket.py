@@ -35,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         if host == "::" and error.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
             return _bind("0.0.0.0", port)  # noqa: S104 - the IPv4 half of the address asked for
-        raise
+        raise OSError(error.errno, f"UDP address {host} port {port}: {error.strerror or error}") from error
 
 
 def _bind(host: str, port: int) -> socket.socket:
