@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flownexus_schemas.lwm2m import cbor, lwm2m_cbor, lwm2m_json, opaque, senml_cbor, senml_json, text, tlv_records
 from flownexus_schemas.lwm2m.content_format import ContentFormat
-from flownexus_schemas.lwm2m.errors import UnsupportedContentFormat
+from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
 from flownexus_schemas.lwm2m.limits import check_size
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
@@ -31,6 +31,9 @@ _PATHS: Mapping[int, tuple[Callable[[bytes], list[Path]], Callable[[Sequence[Pat
     ContentFormat.SENML_JSON: (senml_json.decode_paths, senml_json.encode_paths),
     ContentFormat.SENML_CBOR: (senml_cbor.decode_paths, senml_cbor.encode_paths),
 }
+_WITH_TIMES = frozenset(
+    {ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR, ContentFormat.LWM2M_JSON, ContentFormat.OLD_JSON}
+)
 SUPPORTED = frozenset(_VALUES)
 """The Content-Formats that `decode` and `encode` take."""
 
@@ -57,6 +60,8 @@ def encode(records: Sequence[Record], content_format: int, base_path: Path) -> b
     """The inverse of `decode`. Raises CodecError, its subclass UnsupportedContentFormat."""
     if content_format not in _VALUES:
         raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
+    if content_format not in _WITH_TIMES and any(record.time is not None for record in records):
+        raise CodecError(f"Content-Format {content_format} carries no times")
     return _VALUES[content_format][1](records, base_path)
 
 

@@ -38,13 +38,11 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:
-    """The inverse, a map for each level. Raises CodecError; also for times, which the format lacks."""
+    """The inverse, a map for each level. Raises CodecError."""
     tree: dict[int, Any] = {}
     for record in records:
         if record.path.resource_id is None or not base_path.contains(record.path):
             raise CodecError(f"a value is at /{record.path}, not at /{base_path}")
-        if record.time is not None:
-            raise CodecError("LwM2M CBOR carries no times")
         *parents, last = record.path.ids
         node = tree
         for number in parents:

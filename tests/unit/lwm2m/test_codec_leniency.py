@@ -337,6 +337,12 @@ def test_a_base_name_is_given_anew_for_each_object_instance() -> None:
     )
 
 
+@pytest.mark.parametrize("content_format", [0, 42, 60, 1542, 11542, 11544])
+def test_a_time_does_not_fit_a_format_without(content_format: int) -> None:
+    with pytest.raises(CodecError, match="no times"):
+        encode([Record(OPAQUE, DataType.OPAQUE, b"", 1.7e9)], content_format, OPAQUE)
+
+
 def test_several_values_do_not_fit_a_format_of_one() -> None:
     records = [Record(INTEGER, DataType.INTEGER, 1)] * 2
     for content_format in (0, 42, 60, 11542):
