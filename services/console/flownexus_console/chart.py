@@ -13,6 +13,7 @@ LINE = "#1098a4"
 BAND = "rgba(16,152,164,0.20)"
 GRID = "rgba(128,140,155,0.20)"
 LABELS = "#7d8896"
+SHORTEST_AXIS_MS = 60_000
 
 Options = dict[str, Any]
 
@@ -32,9 +33,9 @@ class HistoryChart:
         self._echart = ui.echart(_options()).classes("history-chart")
 
     def show(self, series: Series, span: Span, caption: Caption) -> None:
-        """Draw a series in a span of time."""
+        """Draw a series in a span of time. The axis begins with the first reading."""
         options = self._echart.options
-        options["xAxis"] |= {"min": span.start.timestamp() * 1000, "max": span.end.timestamp() * 1000}
+        options["xAxis"] |= {"min": _begin(series, span), "max": span.end.timestamp() * 1000}
         options["yAxis"]["name"] = caption.units
         floor, height, line = options["series"]
         banded = series.bucket_s is not None
@@ -49,6 +50,12 @@ class HistoryChart:
     def zoom_out(self) -> None:
         """Show the whole range again."""
         self._echart.run_chart_method("dispatchAction", {"type": "dataZoom", "start": 0, "end": 100})
+
+
+def _begin(series: Series, span: Span) -> float:
+    start, end = span.start.timestamp() * 1000, span.end.timestamp() * 1000
+    first = series.points[0].time if series.points else start
+    return max(start, min(first, end - SHORTEST_AXIS_MS))
 
 
 def _options() -> Options:

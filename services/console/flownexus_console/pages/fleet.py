@@ -69,7 +69,8 @@ class FleetView:
                 .props('type="search" placeholder="Filter by name" aria-label="Filter by name" spellcheck="false"')
                 .on("input", self._filter_name, js_handler="(e) => emit(e.target.value)", throttle=0.2)
             )
-            self._search.props["value"] = self._q
+            # Not `value`: Vue would put that back over what is being typed whenever the page changes.
+            self._search.props["defaultValue"] = self._q
             ui.element("span").classes("spacer")
             with ui.element("div").classes("segments").props('role="group" aria-label="Status"'):
                 self._segments = {}
