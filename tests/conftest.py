@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +12,12 @@ import pytest
 from nats.js import JetStreamContext
 
 from flownexus_schemas import jetstream
+from harness.containers import NatsContainer, PostgresContainer, nats_container, postgres_container
 from harness.embedded import RunningNats, RunningPostgres, running_nats, running_postgres
 from harness.services import ServiceProcess
+
+IN_CONTAINERS = os.environ.get("TEST_SERVERS") == "containers"
+"""Run NATS and TimescaleDB from their images, where a Docker daemon is; from their wheels otherwise."""
 
 NEED_DATABASE = {"flownexus_ingest", "flownexus_api"}
 NEED_NATS = {"flownexus_gateway", "flownexus_ingest", "flownexus_api", "flownexus_operations"}
@@ -25,14 +30,14 @@ class ServiceFactory(Protocol):
 
 
 @pytest.fixture
-def nats_server(tmp_path: Path) -> Iterator[RunningNats]:
+def nats_server(tmp_path: Path) -> Iterator[RunningNats | NatsContainer]:
     """A fresh nats-server with JetStream. Its streams are made by `js`."""
-    with running_nats(tmp_path) as server:
+    with nats_container(tmp_path) if IN_CONTAINERS else running_nats(tmp_path) as server:
         yield server
 
 
 @pytest.fixture
-async def js(nats_server: RunningNats) -> AsyncIterator[JetStreamContext]:
+async def js(nats_server: RunningNats | NatsContainer) -> AsyncIterator[JetStreamContext]:
     """JetStream on `nats_server`, with our streams and buckets."""
     client = await nats.connect(nats_server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     try:
@@ -44,14 +49,15 @@ async def js(nats_server: RunningNats) -> AsyncIterator[JetStreamContext]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[RunningPostgres]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres | PostgresContainer]:
     """One PostgreSQL server for the whole run. Whoever kills it starts it again."""
-    with running_postgres() as server:
+    folder = tmp_path_factory.mktemp("postgres")
+    with postgres_container(folder) if IN_CONTAINERS else running_postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres: RunningPostgres) -> str:
+def migrated_template(postgres: RunningPostgres | PostgresContainer) -> str:
     """The name of a database with all migrations, for copies."""
     from flownexus_schemas.tables.upgrade import upgrade
 
@@ -61,7 +67,7 @@ def migrated_template(postgres: RunningPostgres) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: RunningPostgres, migrated_template: str) -> str:
+def database_url(postgres: RunningPostgres | PostgresContainer, migrated_template: str) -> str:
     """A fresh database with all migrations."""
     return postgres.create_database(template=migrated_template)
 

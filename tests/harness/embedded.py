@@ -9,15 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import psycopg
-from psycopg import sql
 
 from flownexus_local.embedded import places
 from flownexus_local.embedded.account import server_account
 from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import LAPTOP, PostgresServer
+from harness.databases import Databases
 from harness.ports import free_port
 from harness.server_process import ServerProcess
 
@@ -41,7 +38,7 @@ class RunningNats(ServerProcess):
         super().__init__("nats-server", server.program, server.is_ready, folder / "nats.log")
 
 
-class RunningPostgres(ServerProcess):
+class RunningPostgres(ServerProcess, Databases):
     """A PostgreSQL server; `url` is its superuser's."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,27 +54,8 @@ class RunningPostgres(ServerProcess):
             settings={**UNSAFE_BUT_QUICK, **(WITH_TIMESCALEDB if timescaledb else {})},
         )
         server.prepare()
-        self._server = server
-        self.url = server.url("postgres")
-        super().__init__("postgres", server.program, server.is_ready, folder / "postgres.log")
-
-    def create_database(self, template: str | None = None) -> str:
-        """The URL of a new database, empty or a copy of the database named `template`."""
-        name = f"test_{secrets.token_hex(6)}"
-        copied = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + copied)
-        return self._server.url(name)
-
-    def make_template(self, url: str) -> str:
-        """The name of a database after it was closed to connections, TimescaleDB's own among them, for copies."""
-        name = urlsplit(url).path.removeprefix("/")
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false IS_TEMPLATE true").format(sql.Identifier(name))
-            )
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-        return name
+        Databases.__init__(self, server.url)
+        ServerProcess.__init__(self, "postgres", server.program, server.is_ready, folder / "postgres.log")
 
 
 @contextmanager
