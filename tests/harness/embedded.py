@@ -60,12 +60,17 @@ class RunningPostgres(ServerProcess, Databases):
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A temporary folder that the account of PostgreSQL can enter too; pytest's own are closed to it."""
+    """A temporary folder that the account of PostgreSQL can enter too; pytest's own are closed to it.
+
+    At the end it goes, and with it what systems in it keep elsewhere.
+    """
     folder = Path(tempfile.mkdtemp(prefix="flownexus-test-", dir="/var/tmp"))
     folder.chmod(0o755)
     try:
         yield folder
     finally:
+        for pointer in folder.rglob(places.POINTER):
+            places.erase_data(pointer.parent)
         shutil.rmtree(folder)
 
 
