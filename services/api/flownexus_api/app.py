@@ -19,6 +19,9 @@ from flownexus_api.routers import auth, endpoints, events, history, objects, res
 from flownexus_runtime.health import Check, health_routes
 
 PREFIX = "/api/v1"
+MAX_BODY = 64 * 1024
+"""Bytes of a request that we read."""
+
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     users.router,
@@ -43,6 +46,7 @@ def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = 
     """The application over its parts; without parts it can only say what it is (`openapi`)."""
     app = FastAPI(
         title="Flow Nexus",
+        max_body_size=MAX_BODY,
         version=version("flownexus"),
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
