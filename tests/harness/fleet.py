@@ -45,7 +45,7 @@ class RunningFleet:
             self.kill()
             raise AssertionError(f"the simulator did not end within {timeout_s} s:\n{self.log_text()}") from None
         assert self._process.returncode == 0, self.log_text()
-        return cast(dict[str, Any], json.loads(output))
+        return cast("dict[str, Any]", json.loads(output))
 
     def stop(self) -> dict[str, Any]:
         """SIGTERM, and its summary."""

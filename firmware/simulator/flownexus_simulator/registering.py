@@ -46,7 +46,7 @@ class Registering:
         self._queue_mode = queue_mode
         self._location: tuple[str, ...] = ()
         self._told_lifetime_s = 0
-        self._failures = 0
+        self._pause_s = FIRST_RETRY_S / 2
         self._leaving = False
         self.standing = Standing.OUT
         self.due: float | None = None
@@ -116,12 +116,11 @@ class Registering:
         elif kind is Kind.UPDATE:
             self.begin(now)
         else:
-            pause_s = min(FIRST_RETRY_S * 2**self._failures, LAST_RETRY_S) * self._random.uniform(1.0, 1.5)
-            self._failures += 1
-            self.begin(now + pause_s)
+            self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
+            self.begin(now + self._pause_s * self._random.uniform(1.0, 1.5))
 
     def _registered(self, now: float) -> None:
-        self._failures = 0
+        self._pause_s = FIRST_RETRY_S / 2
         if self._leaving:
             self.standing = Standing.LEAVING
             self.due = now
