@@ -12,6 +12,10 @@ POINTS = """() => {
     const chart = Object.values(mounted_app.$refs).find((part) => part?.chart)?.chart;
     return chart ? chart.getOption().series[2].data.length : 0;
 }"""
+ZOOM = """() => {
+    const chart = Object.values(mounted_app.$refs).find((part) => part?.chart).chart;
+    chart.dispatchAction({ type: "dataZoom", startValue: Date.now() - 60000, endValue: Date.now() });
+}"""
 INK = """() => {
     const canvas = document.querySelector(".history-chart canvas");
     if (!canvas) return 0;
@@ -66,6 +70,14 @@ def test_another_resource_and_another_range_can_be_chosen(open_page: OpenPage) -
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
         page.wait_for_function(f"({POINTS})() > 0")
+
+
+def test_zooming_in_brings_finer_points(open_page: OpenPage) -> None:
+    page = open_page("/endpoints/sim-00000").page
+    page.get_by_role("group", name="Range").get_by_role("button", name="7 d", exact=True).click()
+    page.wait_for_function(f"0 < ({POINTS})() && ({POINTS})() < 5")
+    page.evaluate(ZOOM)
+    page.wait_for_function(f"({POINTS})() > 5")
 
 
 def test_a_span_can_be_chosen(open_page: OpenPage) -> None:

@@ -29,7 +29,7 @@ from flownexus_schemas.cloudevent import Frozen
 Answer = TypeVar("Answer", bound=Frozen)
 Query = dict[str, str | int]
 
-MOST_READINGS = 500
+MOST_READINGS = 1000
 
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 STREAM_TIMEOUT = httpx.Timeout(None, connect=2.0, read=40.0)

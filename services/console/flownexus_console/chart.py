@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from flownexus_console.api_models import Span
 from flownexus_console.history import Series
@@ -14,6 +17,11 @@ BAND = "rgba(16,152,164,0.20)"
 GRID = "rgba(128,140,155,0.20)"
 LABELS = "#7d8896"
 SHORTEST_AXIS_MS = 60_000
+
+WINDOW = """() => {
+    const zoom = getElement(%d)?.chart?.getOption().dataZoom[0];
+    if (zoom && zoom.endValue > zoom.startValue) emit([zoom.startValue, zoom.endValue]);
+}"""
 
 Options = dict[str, Any]
 
@@ -29,8 +37,16 @@ class Caption(NamedTuple):
 class HistoryChart:
     """The chart itself. Its colours hold on light and dark ground."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_zoom: Callable[[Span], Awaitable[None]]) -> None:
         self._echart = ui.echart(_options()).classes("history-chart")
+
+        async def zoomed(event: GenericEventArguments) -> None:
+            start, end = event.args
+            await on_zoom(Span(datetime.fromtimestamp(start / 1000, UTC), datetime.fromtimestamp(end / 1000, UTC)))
+
+        self._echart.on(
+            "chart:datazoom", zoomed, js_handler=WINDOW % self._echart.id, throttle=0.3, leading_events=False
+        )
 
     def show(self, series: Series, span: Span, caption: Caption) -> None:
         """Draw a series in a span of time. The axis begins with the first reading."""

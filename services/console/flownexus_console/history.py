@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flownexus_console.api_client import ApiClient
@@ -46,13 +46,27 @@ class Series:
     points: list[Point] = field(default_factory=list)
 
     def append(self, time: datetime, value: Value) -> bool:
-        """Add a reading that came live, if it is a number and newer than the last. Returns whether it did."""
+        """Add a reading that came live, if it is a number and newer than the last. Returns whether it did.
+
+        One that falls into the last bucket widens its band; its average is that of the next time it is read.
+        """
         number = as_number(value)
         moment = time.timestamp() * 1000
-        if number is None or (self.points and moment <= self.points[-1].time):
+        last = self.points[-1] if self.points else None
+        if number is None or (last is not None and moment <= last.time):
             return False
-        self.points.append(Point(moment, number, number, number))
+        if last is not None and self.bucket_s is not None and moment < last.time + self.bucket_s * 1000:
+            self.points[-1] = replace(last, low=min(last.low, number), high=max(last.high, number))
+        else:
+            self.points.append(Point(moment, number, number, number))
         return True
+
+    def refined(self, part: Series, span: Span) -> Series:
+        """The series with the points of `part` in place of its own in the span."""
+        start, end = span.start.timestamp() * 1000, span.end.timestamp() * 1000
+        before = [point for point in self.points if point.time < start]
+        after = [point for point in self.points if point.time >= end]
+        return Series(self.bucket_s, [*before, *part.points, *after])
 
     def forget_before(self, time: datetime) -> None:
         """Drop points that have left the range."""
@@ -65,6 +79,17 @@ def bucket_for(span: timedelta) -> tuple[int, str]:
     """The narrowest bucket, in seconds and as the API names it, that keeps a span within MOST_POINTS."""
     seconds = span.total_seconds()
     return next((bucket for bucket in BUCKETS if seconds / bucket[0] <= MOST_POINTS), BUCKETS[-1])
+
+
+def span_to_refine(series: Series, window: Span) -> Span | None:
+    """What to read anew for a window that was zoomed into: the window with half its width on each side, if it would
+    come in narrower buckets than the series has; else None.
+    """
+    width = window.end - window.start
+    span = Span(window.start - width / 2, window.end + width / 2)
+    if series.bucket_s is None or bucket_for(span.end - span.start)[0] >= series.bucket_s:
+        return None
+    return span
 
 
 def as_number(value: object) -> float | None:

@@ -13,7 +13,7 @@ from flownexus_console.api_models import Resource, Span
 from flownexus_console.chart import Caption, HistoryChart
 from flownexus_console.errors import ApiRefused
 from flownexus_console.frame import Frame, hide, show, text
-from flownexus_console.history import Series, read
+from flownexus_console.history import Series, read, span_to_refine
 from flownexus_schemas.events import ReportedRecord
 
 RANGES = {
@@ -49,7 +49,7 @@ class HistoryPanel:
             self._note = text("div", "", "empty").props("hidden")
             self._holder = ui.element("div")
             with self._holder:
-                self._chart = HistoryChart()
+                self._chart = HistoryChart(self._refine)
         self._say("Choose a number among the objects to see its past here.")
 
     def _range_buttons(self) -> None:
@@ -85,14 +85,28 @@ class HistoryPanel:
             return
         self._question += 1
         question = self._question
-        try:
-            series = await self._frame.ask(read(self._api, self._token, self._endpoint, self._resource.path, span))
-        except ApiRefused as refusal:
-            self._say(str(refusal))
-            return
+        series = await self._ask(span)
         if series is not None and question == self._question:
             self._series = series
             self._draw()
+
+    async def _refine(self, window: Span) -> None:
+        span = span_to_refine(self._series, window)
+        if self._resource is None or span is None:
+            return
+        question = self._question
+        part = await self._ask(span)
+        if part is not None and question == self._question:
+            self._series = self._series.refined(part, span)
+            self._draw()
+
+    async def _ask(self, span: Span) -> Series | None:
+        assert self._resource is not None
+        try:
+            return await self._frame.ask(read(self._api, self._token, self._endpoint, self._resource.path, span))
+        except ApiRefused as refusal:
+            self._say(str(refusal))
+            return None
 
     def add(self, records: Iterable[ReportedRecord]) -> None:
         """Draw values that came live."""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flownexus_console.history import MOST_POINTS, Point, Series, as_number, bucket_for
+from flownexus_console.api_models import Span
+from flownexus_console.history import MOST_POINTS, Point, Series, as_number, bucket_for, span_to_refine
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -55,6 +56,30 @@ def test_a_live_value_that_is_there_already_is_not_drawn_twice() -> None:
     assert not series.append(NOON - timedelta(seconds=1), 19.0)
     assert not series.append(NOON + timedelta(seconds=1), "Infinity")
     assert len(series.points) == 1
+
+
+def test_a_live_value_widens_the_band_of_the_bucket_it_falls_into() -> None:
+    series = Series(300, [Point(ms(NOON), 20.0, 19.0, 21.0)])
+    assert series.append(NOON + timedelta(minutes=4), 25)
+    assert series.points == [Point(ms(NOON), 20.0, 19.0, 25.0)]
+    assert series.append(NOON + timedelta(minutes=5), 18)
+    assert [point.value for point in series.points] == [20.0, 18.0]
+
+
+def test_zooming_in_asks_for_narrower_buckets_around_the_window() -> None:
+    week = Series(1800)
+    day = Span(NOON, NOON + timedelta(hours=2))
+    assert span_to_refine(week, day) == Span(NOON - timedelta(hours=1), NOON + timedelta(hours=3))
+    assert span_to_refine(week, Span(NOON, NOON + timedelta(days=6))) is None
+    assert span_to_refine(Series(None), day) is None
+
+
+def test_finer_points_replace_the_coarse_ones_of_their_span() -> None:
+    hours = [Point(ms(NOON + timedelta(hours=hour)), float(hour), 0, 9) for hour in range(4)]
+    fine = [Point(ms(NOON + timedelta(hours=1, minutes=minute)), 1.5, 1, 2) for minute in (0, 30)]
+    whole = Series(3600, hours).refined(Series(1800, fine), Span(NOON + timedelta(hours=1), NOON + timedelta(hours=2)))
+    assert whole.points == [hours[0], *fine, *hours[2:]]
+    assert whole.bucket_s == 3600
 
 
 def test_points_leave_with_their_range() -> None:
