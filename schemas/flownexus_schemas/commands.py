@@ -163,3 +163,13 @@ class CommandAnswer(Frozen):
     diagnostic: str | None = None
     location: str | None = Field(default=None, description="Path of a created object instance.")
     links: str | None = Field(default=None, description="CoRE links answered to a Discover.")
+
+
+class CommandFailure(Frozen):
+    """In place of CommandAnswer: there is no answer of the device to give."""
+
+    error: Literal["not-registered", "no-answer", "invalid", "unavailable"]
+    reason: str
+
+
+answer_adapter: TypeAdapter[CommandAnswer | CommandFailure] = TypeAdapter(CommandAnswer | CommandFailure)

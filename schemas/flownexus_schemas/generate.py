@@ -51,6 +51,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     *events.KINDS,
     *COMMANDS,
     commands.CommandAnswer,
+    commands.CommandFailure,
     DeadLetter,
     ObservationProfile,
     StoredRegistration,
@@ -105,7 +106,7 @@ def asyncapi() -> dict[str, Any]:
         parameters={"service": {"description": "The service that set the message aside.", "examples": ["ingest"]}},
     )
     operations["publish_dead_letter"] = _operation("send", "dead_letter", ["DeadLetter"], _summary(DeadLetter))
-    requests_and_answer: list[type[BaseModel]] = [*COMMANDS, commands.CommandAnswer]
+    requests_and_answer: list[type[BaseModel]] = [*COMMANDS, commands.CommandAnswer, commands.CommandFailure]
     channels["gateway_request"] = Channel(
         address="lwm2m.gateway.{gateway}.request",
         description="Request and reply, in no stream. Every request in a message of its own.",
@@ -119,7 +120,10 @@ def asyncapi() -> dict[str, Any]:
         "A request to one device.",
         reply={
             "channel": {"$ref": "#/channels/gateway_request"},
-            "messages": [{"$ref": "#/channels/gateway_request/messages/CommandAnswer"}],
+            "messages": [
+                {"$ref": "#/channels/gateway_request/messages/CommandAnswer"},
+                {"$ref": "#/channels/gateway_request/messages/CommandFailure"},
+            ],
         },
     )
     document = ApplicationSchema(

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from flownexus_gateway import aiocoap_private
 from flownexus_gateway.bucket import Bucket
 from flownexus_gateway.downlink.coap_client import CoapClient
+from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.profiles import Profiles
@@ -123,15 +124,19 @@ async def _serve_devices(
     saver = Saver(registrar)
     uplink = Uplink(table, publisher, models, source, saver.later)
     coap = CoapClient()
+    requests = DeviceRequests(coap)
     observer = Observer(
         table=table,
         registrar=registrar,
-        requests=DeviceRequests(coap),
+        requests=requests,
         uplink=uplink,
         publisher=publisher,
         profiles=profiles,
     )
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
+    commands = CommandServer(
+        client=client, table=table, requests=requests, observer=observer, models=models, gateway_id=gateway_id
+    )
     server = RequestServer(Router(table, registrar, uplink).handle)
     dispatcher = CoapDispatcher(table, server, uplink, coap)
     expiry = Expiry(table, registrar, publisher, gateway_id)
@@ -149,6 +154,7 @@ async def _serve_devices(
         if live.registration.gateway == gateway_id:
             observer.begin(live)
     tasks = [asyncio.create_task(expiry.run()), asyncio.create_task(saver.run())]
+    await commands.start()
     udp.start(dispatcher.receive)
     state.is_loaded = True
     log.info("gateway.listening", host=settings.coap_host, port=udp.port, registrations=len(table))
@@ -156,6 +162,7 @@ async def _serve_devices(
     await stop.wait()
     state.is_loaded = False
     udp.stop_reading()
+    await commands.stop()
     await observer.stop_all()
     await server.stop(DRAIN_S / 2)
     await publisher.drain(DRAIN_S / 2)

@@ -123,13 +123,13 @@ async def test_a_gateway_that_starts_before_nats_waits_for_it(
 ) -> None:
     nats_server.kill()
     waiting = service("flownexus_gateway", wait=False)
-    await until(lambda: "Connect call failed" in waiting.log_text(), timeout_s=20)
+    await until(lambda: "refused" in waiting.log_text(), timeout_s=20)
     assert is_alive(waiting)
     assert not is_ready(waiting)
     waiting.stop()
     waiting.launch()
     nats_server.start()
-    await until(lambda: waiting.is_ready(), timeout_s=20)
+    await until(waiting.is_ready, timeout_s=20)
     waiting.stop()
 
 

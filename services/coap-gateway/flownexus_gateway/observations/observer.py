@@ -7,6 +7,7 @@ that starts again asks again for what was not established, with the same tokens.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +26,7 @@ from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.report import Report
 from flownexus_gateway.uplink.uplink import Uplink, assumed_format
-from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.errors import NotFound, Unavailable
 from flownexus_schemas.events import ObservationState, Trigger
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.path import Path
@@ -80,79 +81,104 @@ class Observer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def observe(self, live: LiveRegistration, observation: Observation) -> tuple[str | None, str | None]:
-        """Ask for one observation and publish what came of it; the device's code and diagnostic.
+    async def observe_now(
+        self, live: LiveRegistration, wanted: Observation, timeout_s: float
+    ) -> tuple[Observation, DeviceAnswer]:
+        """Observe what the profile does not name; what is observed already is asked for again with its token.
 
-        Raises Unavailable where that could not be published.
+        Raises NoAnswer, Unavailable.
         """
-        observation, answer, reason = await self._ask(live, observation)
-        if answer is None:
-            await self._outcome(live, observation, ObservationState.REFUSED, None, reason)
-            return None, reason
-        code, text = answer.code_text, answer.diagnostic
+        former = _find(live, wanted.paths)
+        token = former.token if former is not None else wanted.token
+        observation = wanted.model_copy(update={"token": token, "established": False})
+        live.observe((*(other for other in live.stored.observations if other.token != token), observation))
+        self._table.set_tokens(live)
+        self._reopen(observation)
+        await self._registrar.save(live)
+        try:
+            return await self.observe(live, observation, timeout_s)
+        finally:
+            await self._registrar.save(live)
+
+    async def cancel(
+        self, live: LiveRegistration, paths: tuple[str, ...], passive: bool, timeout_s: float
+    ) -> DeviceAnswer | None:
+        """End an observation; the device's answer, None where its next notification is answered with a Reset.
+
+        Raises NotFound, NoAnswer, Unavailable. LwM2M Core 1.1.1, 6.4.5; RFC 7641, 3.6.
+        """
+        observation = _find(live, paths)
+        if observation is None:
+            raise NotFound(f"{', '.join(paths)} is not observed")
+        answer = None
+        if not passive:
+            # Zephyr ends an observation only for the token that began it.
+            answer = await self._requests.send(live, _request(live, observation, observe=1), timeout_s)
+        code = None if answer is None else answer.code_text
+        await self._outcome(live, observation, ObservationState.CANCELLED, code, None)
+        await self._registrar.save(live)
+        return answer
+
+    async def observe(
+        self, live: LiveRegistration, observation: Observation, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> tuple[Observation, DeviceAnswer]:
+        """Ask for one observation and publish what came of it. Raises NoAnswer, Unavailable."""
+        try:
+            observation, answer = await self._ask(live, observation, timeout_s)
+        except NoAnswer as error:
+            await self._outcome(live, observation, ObservationState.REFUSED, None, str(error))
+            raise
+        code = answer.code_text
         if not answer.is_success:
-            await self._outcome(live, observation, ObservationState.REFUSED, code, text)
-            return code, text
-        is_observed = answer.observe is not None
-        if is_observed:
+            await self._outcome(live, observation, ObservationState.REFUSED, code, answer.diagnostic)
+        elif answer.observe is not None:
             outcome = self._outcome(live, observation, ObservationState.ESTABLISHED, code, None)
+            await asyncio.gather(outcome, self._report(live, observation, answer, Trigger.NOTIFY))
         else:
             text = "the device answered without observing"
             outcome = self._outcome(live, observation, ObservationState.REFUSED, code, text)
-        trigger = Trigger.NOTIFY if is_observed else Trigger.READ
-        await asyncio.gather(outcome, self._report(live, observation, answer, trigger))
-        return code, None if is_observed else text
+            await asyncio.gather(outcome, self._report(live, observation, answer, Trigger.READ))
+        return observation, answer
 
     async def _carry_out(self, live: LiveRegistration) -> None:
         pending = [observation for observation in live.stored.observations if not observation.established]
-        singles = [observation for observation in pending if not observation.composite]
-        composites = [observation for observation in pending if observation.composite]
+        # Without an answer of ours it is from the bucket, not new; what was begun before a restart is done again.
+        is_new = live.answered_at > 0
+        reads = planned_reads(self._profiles.current, live.registration) if pending or is_new else ()
         try:
-            for observation in singles:
-                await self.observe(live, observation)
-            for path in planned_reads(self._profiles.current, live.registration) if pending else ():
+            for observation in pending:
+                if not observation.composite:
+                    await self._try_to_observe(live, observation)
+            for path in reads:
                 await self._read_once(live, Path.parse(path))
-            for observation in composites:
-                await self.observe(live, observation)
+            for observation in pending:
+                if observation.composite:
+                    await self._try_to_observe(live, observation)
             if pending:
                 await self._registrar.save(live)
         except Unavailable as error:
             # What is not established is asked for again at the next start or registration.
             log.error("observations.not_kept", endpoint=live.endpoint, reason=str(error))
 
-    async def _ask(
-        self, live: LiveRegistration, observation: Observation
-    ) -> tuple[Observation, DeviceAnswer | None, str | None]:
-        if not observation.composite:
-            path = uri_path(live, Path.parse(observation.paths[0]))
-            request = DeviceRequest(GET, path, observe=0, token=bytes.fromhex(observation.token))
-            return observation, *await self._send(live, request)
-        first, second = composite_formats(live.registration)
-        formats = (observation.content_format or first, second if observation.content_format != second else first)
-        for number, content_format in enumerate(formats):
-            observation = observation.model_copy(update={"content_format": int(content_format)})
-            self._replace(live, observation)
-            request = DeviceRequest(
-                FETCH,
-                uri_path(live, Path()),
-                payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], content_format),
-                content_format=content_format,
-                # Zephyr reads the body in the format of Accept.
-                accept=content_format,
-                observe=0,
-                token=bytes.fromhex(observation.token),
-            )
-            answer, reason = await self._send(live, request)
-            if answer is None or answer.code_text not in _REFUSED_FORMAT or number == 1:
-                return observation, answer, reason
-            self._reopen(observation)
-        raise AssertionError("unreachable: the second format returns")
+    async def _try_to_observe(self, live: LiveRegistration, observation: Observation) -> None:
+        with contextlib.suppress(NoAnswer):  # it is published as refused
+            await self.observe(live, observation)
 
-    async def _send(self, live: LiveRegistration, request: DeviceRequest) -> tuple[DeviceAnswer | None, str | None]:
-        try:
-            return await self._requests.send(live, request, ANSWER_TIMEOUT_S), None
-        except NoAnswer as error:
-            return None, str(error)
+    async def _ask(
+        self, live: LiveRegistration, observation: Observation, timeout_s: float
+    ) -> tuple[Observation, DeviceAnswer]:
+        if not observation.composite:
+            return observation, await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
+        first, second = composite_formats(live.registration)
+        chosen = observation.content_format or first
+        other = second if chosen != second else first
+        answer = await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
+        if answer.code_text not in _REFUSED_FORMAT:
+            return observation, answer
+        observation = observation.model_copy(update={"content_format": int(other)})
+        self._replace(live, observation)
+        self._reopen(observation)
+        return observation, await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
 
     async def _read_once(self, live: LiveRegistration, path: Path) -> None:
         try:
@@ -197,7 +223,10 @@ class Observer:
         if state is ObservationState.ESTABLISHED:
             self._replace(live, observation.model_copy(update={"established": True}))
         else:
-            log.warning("observation.refused", endpoint=live.endpoint, paths=observation.paths, code=code, reason=text)
+            if state is ObservationState.REFUSED:
+                log.warning(
+                    "observation.refused", endpoint=live.endpoint, paths=observation.paths, code=code, reason=text
+                )
             live.observe(tuple(other for other in live.stored.observations if other.token != observation.token))
             self._table.set_tokens(live)
         event = self._uplink.observation_changed(live, observation, state, code, text)
@@ -213,6 +242,28 @@ class Observer:
         known = self._table.tokens.get(bytes.fromhex(observation.token))
         if known is not None:
             known.answered = False
+
+
+def _find(live: LiveRegistration, paths: tuple[str, ...]) -> Observation | None:
+    return next((known for known in live.stored.observations if set(known.paths) == set(paths)), None)
+
+
+def _request(live: LiveRegistration, observation: Observation, observe: int) -> DeviceRequest:
+    """Observe or, with 1, no longer. LwM2M Transport 1.1.1, 6.4.4."""
+    token = bytes.fromhex(observation.token)
+    if not observation.composite:
+        return DeviceRequest(GET, uri_path(live, Path.parse(observation.paths[0])), observe=observe, token=token)
+    content_format = observation.content_format or composite_formats(live.registration)[0]
+    return DeviceRequest(
+        FETCH,
+        uri_path(live, Path()),
+        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], content_format),
+        content_format=content_format,
+        # Zephyr reads the body in the format of Accept.
+        accept=content_format,
+        observe=observe,
+        token=token,
+    )
 
 
 async def _until_kept(publish: Callable[[Kept], None]) -> None:

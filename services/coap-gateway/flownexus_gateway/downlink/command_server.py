@@ -1,0 +1,165 @@
+"""Requests to devices from the bus: `lwm2m.gateway.<gateway id>.request`, answered with what the device said."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
+from flownexus_gateway.downlink.device_requests import DeviceRequests
+from flownexus_gateway.downlink.request_of_command import request_of, require_composite
+from flownexus_gateway.observations.observer import Observer
+from flownexus_gateway.observations.plan import composite_formats, new_token
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_gateway.uplink.report import Report, decode, wire_value
+from flownexus_gateway.uplink.uplink import assumed_format
+from flownexus_schemas import subjects
+from flownexus_schemas.cloudevent import utc
+from flownexus_schemas.commands import (
+    AnsweredValue,
+    AnyCommand,
+    CancelObservation,
+    CommandAnswer,
+    CommandFailure,
+    DiscoverResources,
+    ObserveComposite,
+    ObserveResource,
+    ReadComposite,
+    ReadResource,
+    command_adapter,
+)
+from flownexus_schemas.errors import InvalidRequest, NotFound, Unavailable
+from flownexus_schemas.events import Trigger
+from flownexus_schemas.lwm2m.errors import Lwm2mError
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.registrations import Observation
+
+log = structlog.get_logger(__name__)
+
+_FAILURES: dict[type[Exception], str] = {
+    NotFound: "not-registered",
+    NoAnswer: "no-answer",
+    InvalidRequest: "invalid",
+    Lwm2mError: "invalid",
+    Unavailable: "unavailable",
+}
+_FAILED = tuple(_FAILURES)
+
+
+class CommandServer:
+    """Carries out each command in a task of its own; requests to one device wait for each other."""
+
+    def __init__(
+        self, *, client: Client, table: RegistrationTable, requests: DeviceRequests, observer: Observer,
+        models: ObjectModels, gateway_id: str,
+    ) -> None:  # fmt: skip
+        self._client, self._table, self._requests = client, table, requests
+        self._observer, self._models, self._gateway_id = observer, models, gateway_id
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen on the gateway's subject."""
+        await self._client.subscribe(subjects.gateway_request(self._gateway_id), cb=self._begin)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _begin(self, message: Msg) -> None:
+        task = asyncio.create_task(self._serve(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, message: Msg) -> None:
+        answer: CommandAnswer | CommandFailure
+        try:
+            answer = await self._carry_out(command_adapter.validate_json(message.data))
+        except ValidationError as error:
+            answer = CommandFailure(error="invalid", reason=f"not a command: {error.errors()[0]['msg']}")
+        except _FAILED as error:
+            kind = next(name for type_, name in _FAILURES.items() if isinstance(error, type_))
+            answer = CommandFailure.model_validate({"error": kind, "reason": str(error)})
+        if message.reply:
+            try:
+                await self._client.publish(message.reply, answer.model_dump_json().encode())
+            except NatsError as error:
+                log.warning("command.not_answered", error=repr(error))
+
+    async def _carry_out(self, command: AnyCommand) -> CommandAnswer:
+        live = self._table.of_endpoint(command.endpoint)
+        if live is None:
+            raise NotFound(f"{command.endpoint!r} is not registered")
+        match command:
+            case ObserveResource(path=path):
+                return await self._observe(live, Observation(token=new_token(), paths=(_plain(path),)), command)
+            case ObserveComposite(paths=paths, event_type=event_type):
+                require_composite(live)
+                observation = Observation(
+                    token=new_token(),
+                    paths=tuple(_plain(path) for path in paths),
+                    composite=True,
+                    event_type=event_type,
+                    content_format=command.format or composite_formats(live.registration)[0],
+                )
+                return await self._observe(live, observation, command)
+            case CancelObservation(paths=paths, passive=passive):
+                answer = await self._observer.cancel(live, tuple(map(_plain, paths)), passive, command.timeout_s)
+                return CommandAnswer(code="2.05") if answer is None else _plain_answer(answer)
+        answer = await self._requests.send(live, request_of(command, live, self._models), command.timeout_s)
+        match command:
+            case ReadResource(path=path):
+                return await self._values(live, Path.parse(path), answer, composite=False)
+            case ReadComposite():
+                return await self._values(live, Path(), answer, composite=True)
+            case DiscoverResources() if answer.is_success:
+                return CommandAnswer(code=answer.code_text, links=answer.payload.decode(errors="replace"))
+        return _plain_answer(answer)
+
+    async def _observe(
+        self, live: LiveRegistration, observation: Observation, command: ObserveResource | ObserveComposite
+    ) -> CommandAnswer:
+        observation, answer = await self._observer.observe_now(live, observation, command.timeout_s)
+        base = Path() if observation.composite else Path.parse(observation.paths[0])
+        return _answered(live, base, answer, self._models, observation)
+
+    async def _values(
+        self, live: LiveRegistration, path: Path, answer: DeviceAnswer, *, composite: bool
+    ) -> CommandAnswer:
+        if answer.is_success:
+            await self._observer.report_read(live, path, answer, composite)
+        return _answered(live, path, answer, self._models, None)
+
+
+def _answered(
+    live: LiveRegistration, base: Path, answer: DeviceAnswer, models: ObjectModels, observation: Observation | None
+) -> CommandAnswer:
+    if not answer.is_success:
+        return _plain_answer(answer)
+    report = Report(
+        live, Trigger.READ, False, None, observation, base, answer.payload, answer.content_format,
+        assumed_format(observation, base), time.time(),
+    )  # fmt: skip
+    records, undecoded = decode(report, models)
+    values = tuple(
+        AnsweredValue(path=str(record.path), type=record.type, value=wire_value(record.value), time=utc(record.time))
+        for record in records
+    )
+    return CommandAnswer(code=answer.code_text, values=values, diagnostic=undecoded)
+
+
+def _plain_answer(answer: DeviceAnswer) -> CommandAnswer:
+    location = "/".join(answer.location) or None
+    return CommandAnswer(code=answer.code_text, diagnostic=answer.diagnostic, location=location)
+
+
+def _plain(path: str) -> str:
+    return str(Path.parse(path))

@@ -1,0 +1,171 @@
+"""A command from the bus as the CoAP request that carries it out. LwM2M Core 1.1.1, 6.3; Transport 1.1.1, 6.4.3."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from aiocoap.numbers.codes import DELETE, FETCH, GET, POST, PUT, Code, iPATCH
+
+from flownexus_gateway.downlink.coap_client import DeviceRequest
+from flownexus_gateway.downlink.device_requests import uri_path
+from flownexus_gateway.observations.plan import COMPOSITE_SINCE, composite_formats
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.commands import (
+    AnyCommand,
+    CreateObjectInstance,
+    DeleteObjectInstance,
+    DiscoverResources,
+    ExecuteResource,
+    PathValue,
+    ReadComposite,
+    ReadResource,
+    WriteAttributes,
+    WriteComposite,
+    WriteResource,
+)
+from flownexus_schemas.errors import InvalidRequest
+from flownexus_schemas.lwm2m import codecs
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.object_model import ObjectModels, version_key
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.record import Record, Value
+
+_NATURAL: tuple[tuple[type, DataType], ...] = (
+    (bool, DataType.BOOLEAN),
+    (int, DataType.INTEGER),
+    (float, DataType.FLOAT),
+    (str, DataType.STRING),
+)
+
+
+def request_of(command: AnyCommand, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
+    """The request. Raises InvalidRequest, CodecError; not for observations, which the observer makes."""
+    match command:
+        case ReadResource(path=path):
+            return DeviceRequest(GET, _uri(live, path), accept=command.format)
+        case DiscoverResources(path=path):
+            return DeviceRequest(GET, _uri(live, path), accept=ContentFormat.LINK_FORMAT)
+        case WriteResource():
+            return _write(command, live, models)
+        case WriteAttributes(path=path):
+            queries = tuple(
+                name if value is None else f"{name}={value:g}" for name, value in command.attributes.items()
+            )
+            return DeviceRequest(PUT, _uri(live, path), queries)
+        case ExecuteResource(path=path):
+            arguments = (command.arguments or "").encode()
+            format_ = ContentFormat.TEXT if arguments else None
+            return DeviceRequest(POST, _uri(live, path), payload=arguments, content_format=format_)
+        case CreateObjectInstance():
+            return _create(command, live, models)
+        case DeleteObjectInstance(path=path):
+            return DeviceRequest(DELETE, _uri(live, path))
+        case ReadComposite(paths=paths):
+            asked = _composite_format(command, live)
+            body = codecs.encode_paths([Path.parse(path) for path in paths], asked)
+            return _composite(live, FETCH, body, asked, accept=asked)
+        case WriteComposite():
+            written = _composite_format(command, live)
+            body = codecs.encode(_records(command.values, live, models), written, Path())
+            return _composite(live, iPATCH, body, written)
+    raise InvalidRequest(f"{command.operation} is not carried out by one request")
+
+
+def require_composite(live: LiveRegistration) -> None:
+    """Raises InvalidRequest where the device speaks LwM2M 1.0."""
+    if (version_key(live.registration.lwm2m_version) or (1, 0)) < COMPOSITE_SINCE:
+        raise InvalidRequest("composite operations came with LwM2M 1.1; this device speaks 1.0")
+
+
+def _composite_format(command: ReadComposite | WriteComposite, live: LiveRegistration) -> int:
+    return command.format if command.format is not None else composite_formats(live.registration)[0]
+
+
+def _composite(
+    live: LiveRegistration, code: Code, body: bytes, format_: int, accept: int | None = None
+) -> DeviceRequest:
+    require_composite(live)
+    return DeviceRequest(code, uri_path(live, Path()), payload=body, content_format=format_, accept=accept)
+
+
+def _write(command: WriteResource, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
+    """PUT for a resource or to replace an instance, POST to change part of one. LwM2M Core 1.1.1, 6.3.3."""
+    path = Path.parse(command.path)
+    records = _records(command.values, live, models)
+    if any(not path.contains(record.path) for record in records):
+        raise InvalidRequest(f"every value is at or below {path}")
+    if path.depth < 2:
+        raise InvalidRequest("a write is to an object instance or to what is below it")
+    format_ = command.format if command.format is not None else _write_format(path, records, live)
+    code = POST if path.depth == 2 and not command.replace else PUT
+    payload = codecs.encode(records, format_, path)
+    return DeviceRequest(code, uri_path(live, path), payload=payload, content_format=format_)
+
+
+def _create(command: CreateObjectInstance, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
+    path = Path.parse(command.path)
+    if path.depth > 2:
+        raise InvalidRequest("what is created is an object instance")
+    records = _records(command.values, live, models)
+    format_ = command.format if command.format is not None else _instance_format(live)
+    # Without an id, the payload has the resources alone and the device chooses the instance.
+    base = Path(path.object_id)
+    if path.depth == 1 and records:
+        base = Path(path.object_id, records[0].path.object_instance_id)
+    payload = codecs.encode(records, format_, base)
+    return DeviceRequest(POST, uri_path(live, Path(path.object_id)), payload=payload, content_format=format_)
+
+
+def _write_format(path: Path, records: Sequence[Record], live: LiveRegistration) -> int:
+    if path.depth >= 3 and len(records) == 1 and records[0].path == path:
+        return ContentFormat.OPAQUE if records[0].type is DataType.OPAQUE else ContentFormat.TEXT
+    return _instance_format(live)
+
+
+def _instance_format(live: LiveRegistration) -> int:
+    """What the device states, else TLV for LwM2M 1.0 and SenML CBOR since."""
+    stated = live.registration.content_formats
+    for known in (ContentFormat.SENML_CBOR, ContentFormat.SENML_JSON, ContentFormat.TLV):
+        if known in stated:
+            return known
+    is_old = (version_key(live.registration.lwm2m_version) or (1, 0)) < COMPOSITE_SINCE
+    return ContentFormat.TLV if is_old else ContentFormat.SENML_CBOR
+
+
+def _records(values: Sequence[PathValue], live: LiveRegistration, models: ObjectModels) -> list[Record]:
+    return [_record(value, live, models) for value in values]
+
+
+def _record(given: PathValue, live: LiveRegistration, models: ObjectModels) -> Record:
+    path = Path.parse(given.path)
+    model = models.resource(path, live.versions)
+    type_ = given.type or (model.type if model is not None else None)
+    if type_ is None:
+        type_ = next(natural for python, natural in _NATURAL if isinstance(given.value, python))
+    return Record(path, type_, _value(given.value, type_, given.path))
+
+
+def _value(value: bool | int | float | str, type_: DataType, path: str) -> Value:
+    """The value as its type has it. Raises InvalidRequest."""
+    match type_, value:
+        case DataType.OPAQUE, str():
+            try:
+                return base64.b64decode(value, validate=True)
+            except binascii.Error as error:
+                raise InvalidRequest(f"the value of {path} is not base64") from error
+        case DataType.FLOAT, int() | float() if not isinstance(value, bool):
+            return float(value)
+        case ((DataType.INTEGER | DataType.UNSIGNED | DataType.TIME), int()) if not isinstance(value, bool):
+            return value
+        case DataType.BOOLEAN, bool():
+            return value
+        case ((DataType.STRING | DataType.CORELNK | DataType.OBJLNK), str()):
+            return value
+    raise InvalidRequest(f"the value of {path} is no {type_}")
+
+
+def _uri(live: LiveRegistration, path: str) -> tuple[str, ...]:
+    return uri_path(live, Path.parse(path))
