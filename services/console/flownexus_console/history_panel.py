@@ -38,6 +38,7 @@ class HistoryPanel:
         self._range = "15 min"
         self._custom: dict[str, datetime] = {}
         self._series = Series()
+        self._window: Span | None = None
         self._question = 0
         with ui.element("section").classes("panel history").props('aria-label="History"'):
             with ui.element("header"):
@@ -49,7 +50,7 @@ class HistoryPanel:
             self._note = text("div", "", "empty").props("hidden")
             self._holder = ui.element("div")
             with self._holder:
-                self._chart = HistoryChart(self._refine)
+                self._chart = HistoryChart(self._zoom)
         self._say("Choose a number among the objects to see its past here.")
 
     def _range_buttons(self) -> None:
@@ -75,7 +76,7 @@ class HistoryPanel:
         self._resource = resource
         self._title.text = title
         self._path.text = resource.path
-        self._chart.zoom_out()
+        self._zoom_out()
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -89,6 +90,16 @@ class HistoryPanel:
         if series is not None and question == self._question:
             self._series = series
             self._draw()
+            if self._window is not None:
+                await self._refine(self._window)
+
+    def _zoom_out(self) -> None:
+        self._window = None
+        self._chart.zoom_out()
+
+    async def _zoom(self, window: Span) -> None:
+        self._window = window
+        await self._refine(window)
 
     async def _refine(self, window: Span) -> None:
         span = span_to_refine(self._series, window)
@@ -148,6 +159,7 @@ class HistoryPanel:
 
     async def _choose_range(self, name: str) -> None:
         self._range = name
+        self._zoom_out()
         for other, button in self._segments.items():
             button.props["aria-pressed"] = str(other == name).lower()
         if name == CUSTOM:
