@@ -1,7 +1,10 @@
 # Flow Nexus. A bare `make` lists what there is.
 # Needs Python 3.11 or newer and make; everything else comes from requirements.lock into .venv.
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+# The first that runs and is new enough; a version manager's shim may be there and not run.
+NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+  $$name -c $(NEW_ENOUGH) 2>/dev/null && { echo $$name; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -61,7 +64,7 @@ clean: ## Remove what was built; the data in .flownexus stays
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flow Nexus needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3"; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Flow Nexus needs Python 3.11 or newer, $(PYTHON) is older: name another with make PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -c $(NEW_ENOUGH) || { echo "Flow Nexus needs Python 3.11 or newer, $(PYTHON) is older: name another with make PYTHON=/path/to/python3"; exit 2; }
 	@echo "Setting up $(VENV) with $(PYTHON) (once; a minute or two)"
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian and Ubuntu, apt install python3-venv"; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
