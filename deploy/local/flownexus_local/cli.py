@@ -17,7 +17,6 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from flownexus_api.accounts import FIRST_ADMINISTRATOR, add_user
-from flownexus_local import ports
 from flownexus_local.api_client import ApiClient
 from flownexus_local.connection import read_connection
 from flownexus_local.doctor import examine
@@ -99,9 +98,9 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         float, typer.Option(min=0.1, help="Seconds between two values of a simulated device.")
     ] = 5.0,
     coap_host: Annotated[
-        str | None,
-        typer.Option(help="Address for devices; all of this machine's by default.", envvar="FLOWNEXUS_COAP_HOST"),
-    ] = None,
+        str,
+        typer.Option(help="Address for devices; :: takes them from every network.", envvar="FLOWNEXUS_COAP_HOST"),
+    ] = "127.0.0.1",
     coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
     api_host: Annotated[str, typer.Option(help="Address of the API.", envvar="FLOWNEXUS_API_HOST")] = "127.0.0.1",
     api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
@@ -129,7 +128,7 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         folder=folder,
         devices=devices,
         device_interval_s=device_interval,
-        coap_host=coap_host or ports.any_host(),
+        coap_host=coap_host,
         coap_port=coap_port,
         api_host=api_host,
         api_port=api_port,
@@ -211,7 +210,7 @@ def doctor(
     """Say what is wrong with this machine or the running system, and what to do. Exit code 1 if anything is."""
     settings = StackSettings(
         folder=folder,
-        coap_host=ports.any_host(),
+        coap_host="127.0.0.1",
         coap_port=coap_port,
         api_host="127.0.0.1",
         api_port=api_port,

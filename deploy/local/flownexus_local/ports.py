@@ -63,15 +63,3 @@ def pick(kind: Kind, preferred: int | None = None) -> int:
         if is_free(kind, "127.0.0.1", port):
             return port
     raise RuntimeError(f"no free {kind} port between {QUIET_RANGE.start} and {QUIET_RANGE.stop}")
-
-
-def any_host() -> str:
-    """The address that takes packets from everywhere: `::` for IPv6 and IPv4, `0.0.0.0` where there is no IPv6."""
-    if socket.has_dualstack_ipv6():
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("::", 0))
-            except OSError:
-                return "0.0.0.0"  # noqa: S104 - devices reach us over the network
-            return "::"
-    return "0.0.0.0"  # noqa: S104

@@ -123,8 +123,13 @@ def invocation(service: Service, wiring: Wiring, health_port: Callable[[str], in
     return Invocation({**common, **service.environment(wiring)}, f"http://{reachable(host)}:{port}")
 
 
+def is_everywhere(host: str) -> bool:
+    """Whether a server on `host` takes packets from every network of this machine."""
+    return host in {"::", "0.0.0.0"}  # noqa: S104 - compared, not bound
+
+
 def reachable(host: str) -> str:
     """The address at which a program of this machine reaches a server on `host`, as a URL has it."""
-    if host in {"::", "0.0.0.0", ""}:  # noqa: S104 - compared, not bound
+    if is_everywhere(host):
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -138,7 +138,11 @@ class Supervised:
             self._report(self.name, Happened.ENDED, f"{_ending(code)}; starting it again in {backoff_s:g} s")
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
-            self._start()
+            try:
+                self._start()
+            except OSError as error:  # no memory or no file descriptors just now
+                self._report(self.name, Happened.ENDED, f"it cannot be started: {error}")
+                continue
             self._report(self.name, Happened.STARTED, f"process {self.pid}")
 
     def _judge(self, code: int) -> None:

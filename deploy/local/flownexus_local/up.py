@@ -15,11 +15,13 @@ from flownexus_local import outer_ports, run_notes
 from flownexus_local.connection import Connection
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance
+from flownexus_local.services import is_everywhere, reachable
 from flownexus_local.settings import StackSettings
 from flownexus_local.stack import Stack
 from flownexus_local.supervisor import Happened
 
 KILLED_BY_USER = 130
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Up:
@@ -89,6 +91,10 @@ class Up:
 
     def _say_where(self, connection: Connection, new_password: str | None, instance: Instance, seconds: float) -> None:
         settings = self._settings
+        host = "<this machine>" if is_everywhere(settings.coap_host) else reachable(settings.coap_host)
+        devices = f"coap://{host}:{settings.coap_port} (UDP, no encryption)"
+        if settings.coap_host in LOOPBACK:
+            devices += "; --coap-host :: takes devices from the network"
         lines = [
             ("Console", connection.console_url),
             ("API", f"{connection.api_url}/docs"),
@@ -96,7 +102,7 @@ class Up:
                 "Log in as",
                 f"{connection.admin_user}, password {new_password}" if new_password else connection.admin_user,
             ),
-            ("Devices", f"coap://<this machine>:{connection.coap_port} (UDP, without encryption)"),
+            ("Devices", devices),
             ("Logs", str(instance.logs)),
             ("Addresses", f"and passwords for programs: {instance.folder / 'connection.json'}"),
         ]
