@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from typing import NoReturn
 
@@ -18,6 +17,7 @@ from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 
 MISCONFIGURED = 2
+CANCEL_AGAIN_S = 0.3
 
 
 def main() -> None:
@@ -46,10 +46,13 @@ async def _serve(settings: IngestSettings, ingest: Ingest) -> None:
         work = asyncio.create_task(ingest.run())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
         stopped.cancel()
+        while not work.done():
+            work.cancel()
+            # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
+            await asyncio.wait({work}, timeout=CANCEL_AGAIN_S)
+        if not work.cancelled():
+            await work
 
 
 def _refuse(problem: str) -> NoReturn:

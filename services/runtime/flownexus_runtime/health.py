@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import structlog
@@ -58,7 +59,9 @@ async def serving(settings: ServiceSettings, checks: Mapping[str, Check]) -> Asy
     config = uvicorn.Config(
         app, settings.health_host, settings.health_port, log_config=None, access_log=False, lifespan="off"
     )
-    listener = config.bind_socket()
+    # Not config.bind_socket(), which ends the process with exit code 1 where the port is taken.
+    family = socket.AF_INET6 if ":" in settings.health_host else socket.AF_INET
+    listener = socket.create_server((settings.health_host, settings.health_port), family=family)
     port: int = listener.getsockname()[1]
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
