@@ -154,9 +154,10 @@ def _float(value: Value) -> float:
     if isinstance(value, float):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        if not MIN_INTEGER <= value <= MAX_UNSIGNED:
-            raise _Unfit
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise _Unfit from None
     if isinstance(value, str):
         bare = _bare(value)
         if _FLOAT_TEXT.fullmatch(bare):
