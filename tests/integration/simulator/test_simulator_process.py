@@ -65,7 +65,7 @@ async def test_a_stopped_fleet_deregisters(js: JetStreamContext, service: Servic
     async def enough_registered() -> bool | None:
         return sum(isinstance(event, EndpointRegistered) for event in await events(js)) == 3
 
-    await until(enough_registered, 20, "three registrations")
+    assert await until(enough_registered, 20, "three registrations")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{health_port}", trust_env=False) as client:
         assert (await client.get("/readyz")).status_code == 200
         assert "flownexus_simulator_registered 3.0" in (await client.get("/metrics")).text

@@ -1,0 +1,184 @@
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+import org.eclipse.leshan.client.LeshanClient;
+import org.eclipse.leshan.client.LeshanClientBuilder;
+import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
+import org.eclipse.leshan.client.object.Security;
+import org.eclipse.leshan.client.object.Server;
+import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
+import org.eclipse.leshan.client.resource.BaseInstanceEnabler;
+import org.eclipse.leshan.client.resource.ObjectsInitializer;
+import org.eclipse.leshan.client.send.ManualDataSender;
+import org.eclipse.leshan.client.servers.LwM2mServer;
+import org.eclipse.leshan.core.ResponseCode;
+import org.eclipse.leshan.core.model.ObjectLoader;
+import org.eclipse.leshan.core.model.ObjectModel;
+import org.eclipse.leshan.core.model.StaticModel;
+import org.eclipse.leshan.core.node.LwM2mPath;
+import org.eclipse.leshan.core.request.BindingMode;
+import org.eclipse.leshan.core.request.ContentFormat;
+import org.eclipse.leshan.core.request.DeregisterRequest;
+import org.eclipse.leshan.core.request.RegisterRequest;
+import org.eclipse.leshan.core.request.UpdateRequest;
+import org.eclipse.leshan.core.response.ReadResponse;
+import org.eclipse.leshan.transport.californium.client.endpoint.CaliforniumClientEndpointsProvider;
+import org.eclipse.leshan.transport.californium.client.endpoint.coap.CoapClientProtocolProvider;
+
+/**
+ * A device made with Leshan's client library, driven by lines on standard input; says what happens on standard output.
+ *
+ * Arguments: server, endpoint, lifetime in seconds, "queue" or "-", then DDF files of the objects it has.
+ */
+public class LeshanDevice {
+
+    private static final int SHORT_SERVER_ID = 123;
+    private static final long SEND_TIMEOUT_MS = 5000;
+
+    /** An object instance whose values are set from outside; a changed one is notified. */
+    public static class Values extends BaseInstanceEnabler {
+        private final Map<Integer, Object> values = new ConcurrentHashMap<>();
+
+        @Override
+        public ReadResponse read(LwM2mServer server, int resource) {
+            Object value = values.get(resource);
+            if (value instanceof Double) {
+                return ReadResponse.success(resource, (Double) value);
+            }
+            if (value instanceof String) {
+                return ReadResponse.success(resource, (String) value);
+            }
+            return ReadResponse.notFound();
+        }
+
+        @Override
+        public List<Integer> getAvailableResourceIds(ObjectModel model) {
+            return new ArrayList<>(values.keySet());
+        }
+
+        void put(int resource, Object value) {
+            values.put(resource, value);
+        }
+    }
+
+    /** Says how requests to the server ended. */
+    private static class Witness extends LwM2mClientObserverAdapter {
+        @Override
+        public void onRegistrationSuccess(LwM2mServer server, RegisterRequest request, String registrationId) {
+            say("registered " + registrationId);
+        }
+
+        @Override
+        public void onRegistrationFailure(LwM2mServer server, RegisterRequest request, ResponseCode code,
+                String reason, Exception cause) {
+            say("refused " + code + " " + reason);
+        }
+
+        @Override
+        public void onUpdateSuccess(LwM2mServer server, UpdateRequest request) {
+            say("updated");
+        }
+
+        @Override
+        public void onDeregistrationSuccess(LwM2mServer server, DeregisterRequest request) {
+            say("deregistered");
+        }
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        List<ObjectModel> models = new ArrayList<>(ObjectLoader.loadDefault());
+        for (int index = 4; index < arguments.length; index++) {
+            File file = new File(arguments[index]);
+            try (InputStream content = new FileInputStream(file)) {
+                models.addAll(ObjectLoader.loadDdfFile(content, file.getName()));
+            }
+        }
+        Values device = new Values();
+        device.put(0, "Leshan");
+        device.put(16, "U");
+        Values temperature = new Values();
+        temperature.put(5700, 20.0);
+        temperature.put(5701, "Cel");
+        Values environment = new Values();
+        environment.put(0, 20.0);
+        environment.put(1, 50.0);
+        environment.put(2, 101325.0);
+
+        ObjectsInitializer objects = new ObjectsInitializer(new StaticModel(models));
+        objects.setInstancesForObject(0, Security.noSec(arguments[0], SHORT_SERVER_ID));
+        objects.setInstancesForObject(1, new Server(SHORT_SERVER_ID, Long.parseLong(arguments[2]),
+                EnumSet.of(BindingMode.U), false, BindingMode.U));
+        objects.setInstancesForObject(3, device);
+        objects.setInstancesForObject(3303, temperature);
+        objects.setInstancesForObject(10300, environment);
+
+        DefaultRegistrationEngineFactory engine = new DefaultRegistrationEngineFactory();
+        engine.setQueueMode(arguments[3].equals("queue"));
+        LeshanClientBuilder builder = new LeshanClientBuilder(arguments[1]);
+        builder.setObjects(objects.createAll());
+        builder.setRegistrationEngineFactory(engine);
+        builder.setDataSenders(new ManualDataSender());
+        builder.setEndpointsProviders(
+                new CaliforniumClientEndpointsProvider.Builder(new CoapClientProtocolProvider()).build());
+        LeshanClient client = builder.build();
+        client.addObserver(new Witness());
+        client.start();
+        obey(client, temperature, environment);
+    }
+
+    /** Lines: `temperature V`, `environment T H P`, `collect`, `send`, `update`, `stop`. */
+    private static void obey(LeshanClient client, Values temperature, Values environment) throws Exception {
+        LwM2mPath sensor = new LwM2mPath(3303, 0, 5700);
+        ManualDataSender sender = client.getSendService().getDataSender(ManualDataSender.DEFAULT_NAME,
+                ManualDataSender.class);
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            String[] words = line.split(" ");
+            switch (words[0]) {
+            case "temperature":
+                temperature.put(5700, Double.valueOf(words[1]));
+                temperature.fireResourceChange(5700);
+                break;
+            case "environment":
+                for (int resource = 0; resource < 3; resource++) {
+                    environment.put(resource, Double.valueOf(words[resource + 1]));
+                }
+                environment.fireResourcesChange(new LwM2mPath(10300, 0, 0), new LwM2mPath(10300, 0, 1),
+                        new LwM2mPath(10300, 0, 2));
+                break;
+            case "collect":
+                sender.collectData(List.of(sensor));
+                say("collected");
+                break;
+            case "send":
+                for (LwM2mServer server : client.getRegisteredServers().values()) {
+                    sender.sendCollectedData(server, ContentFormat.SENML_CBOR, SEND_TIMEOUT_MS, false);
+                }
+                say("sent");
+                break;
+            case "update":
+                client.triggerRegistrationUpdate();
+                break;
+            case "stop":
+                client.destroy(true);
+                say("stopped");
+                return;
+            default:
+                say("unknown " + line);
+            }
+        }
+        client.destroy(false);
+    }
+
+    private static synchronized void say(String text) {
+        System.out.println(text);
+    }
+}

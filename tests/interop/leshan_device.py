@@ -1,0 +1,86 @@
+"""A device made with Leshan's client library, as a process driven by lines."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flownexus_local.program import base_environment
+from harness.waiting import blocking_until
+
+SOURCE = Path(__file__).parent / "leshan"
+OBJECTS = Path(__file__).parents[2] / "schemas" / "flownexus_schemas" / "objects"
+MODELS = (OBJECTS / "ext" / "3303-1_1.xml", OBJECTS / "flownexus" / "10300-1_0.xml")
+
+
+def build(folder: Path) -> str:
+    """The class path of the compiled device. Takes the libraries from where Maven is set up to take them."""
+    written = folder / "classpath"
+    subprocess.run(
+        ["mvn", "-q", "-B", "-f", SOURCE / "pom.xml", "dependency:build-classpath", f"-Dmdep.outputFile={written}"],
+        check=True,
+        timeout=300,
+    )
+    libraries = written.read_text().strip()
+    subprocess.run(["javac", "-d", folder, "-cp", libraries, SOURCE / "LeshanDevice.java"], check=True, timeout=120)
+    return f"{folder}:{libraries}"
+
+
+class LeshanDevice:
+    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.said: list[str] = []
+        self._process = process
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def do(self, line: str) -> None:
+        """Give it a line: `temperature 21.5`, `environment 21 40 101000`, `collect`, `send`, `update`, `stop`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def wait_for(self, word: str, times: int = 1) -> None:
+        """Wait until it has said this word so often, at the beginning of a line."""
+        blocking_until(
+            lambda: sum(line.startswith(word) for line in self.said) >= times, 30, f"{word} among {self.said}"
+        )
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said.append(line.strip())
+
+
+@contextmanager
+def running_device(
+    class_path: str, coap_port: int, endpoint: str, *, lifetime_s: int = 60, queue_mode: bool = False
+) -> Iterator[LeshanDevice]:
+    """A device that registers at 127.0.0.1."""
+    process = subprocess.Popen(
+        [
+            "java",
+            "-cp",
+            class_path,
+            "LeshanDevice",
+            f"coap://127.0.0.1:{coap_port}",
+            endpoint,
+            str(lifetime_s),
+            "queue" if queue_mode else "-",
+            *MODELS,
+        ],
+        env=base_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield LeshanDevice(process)
+    finally:
+        process.kill()
+        process.communicate()
