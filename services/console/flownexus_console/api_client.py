@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -85,19 +85,18 @@ class ApiClient:
         return await self._get(token, _endpoint(name, "/history"), query, BucketPage)
 
     async def stream(
-        self, token: str, endpoint: str | None = None, last_event_id: str | None = None
+        self, token: str, chosen: Mapping[str, str | list[str]], last_event_id: str | None = None
     ) -> AsyncIterator[tuple[str, str]]:
-        """Events as they happen: `(id, CloudEvent as JSON)`. Ends when the API ends the stream.
+        """Events as they happen, chosen by `endpoint` and `kind`: `(id, CloudEvent as JSON)`. Ends when the API does.
 
         The first has an id only, from which the stream can be resumed.
         """
         headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
-        query = {"endpoint": endpoint} if endpoint is not None else {}
         with _translated():
             async with self._http.stream(
-                "GET", "/api/v1/stream", params=query, headers=headers, timeout=STREAM_TIMEOUT
+                "GET", "/api/v1/stream", params=chosen, headers=headers, timeout=STREAM_TIMEOUT
             ) as response:
                 if response.status_code != httpx.codes.OK:
                     await response.aread()

@@ -81,15 +81,15 @@ def bucket_for(span: timedelta) -> tuple[int, str]:
     return next((bucket for bucket in BUCKETS if seconds / bucket[0] <= MOST_POINTS), BUCKETS[-1])
 
 
-def span_to_refine(series: Series, window: Span) -> Span | None:
-    """What to read anew for a window that was zoomed into: the window with half its width on each side, if it would
-    come in narrower buckets than the series has; else None.
+def span_to_refine(series: Series, shown: Span, window: Span) -> Span | None:
+    """What to read anew for a window that was zoomed into: the window with half its width on each side, if that lies
+    in the span that is shown and would come in narrower buckets than the series has; else None.
     """
     width = window.end - window.start
-    span = Span(window.start - width / 2, window.end + width / 2)
-    if series.bucket_s is None or bucket_for(span.end - span.start)[0] >= series.bucket_s:
+    span = Span(max(shown.start, window.start - width / 2), min(shown.end, window.end + width / 2))
+    if series.bucket_s is None or span.start >= span.end:
         return None
-    return span
+    return span if bucket_for(span.end - span.start)[0] < series.bucket_s else None
 
 
 def as_number(value: object) -> float | None:

@@ -102,7 +102,8 @@ class HistoryPanel:
         await self._refine(window)
 
     async def _refine(self, window: Span) -> None:
-        span = span_to_refine(self._series, window)
+        shown = self._span()
+        span = span_to_refine(self._series, shown, window) if shown is not None else None
         if self._resource is None or span is None:
             return
         question = self._question

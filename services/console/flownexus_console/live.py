@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -17,8 +17,10 @@ log = structlog.get_logger(__name__)
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 
-async def follow(api: ApiClient, token: str, endpoint: str | None, on_event: Callable[[Event], None]) -> None:
-    """Call `on_event` for each event of one endpoint, or of all; resumes after an interruption where it left off.
+async def follow(
+    api: ApiClient, token: str, chosen: Mapping[str, str | list[str]], on_event: Callable[[Event], None]
+) -> None:
+    """Call `on_event` for each event chosen by `endpoint` and `kind`; resumes after an interruption where it left off.
 
     Runs until cancelled. Raises SignedOut.
     """
@@ -26,7 +28,7 @@ async def follow(api: ApiClient, token: str, endpoint: str | None, on_event: Cal
     last_event_id: str | None = None
     while True:
         try:
-            async for event_id, data in api.stream(token, endpoint, last_event_id):
+            async for event_id, data in api.stream(token, chosen, last_event_id):
                 attempt = 0
                 last_event_id = event_id or last_event_id
                 if not data:

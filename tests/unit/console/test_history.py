@@ -67,11 +67,20 @@ def test_a_live_value_widens_the_band_of_the_bucket_it_falls_into() -> None:
 
 
 def test_zooming_in_asks_for_narrower_buckets_around_the_window() -> None:
-    week = Series(1800)
-    day = Span(NOON, NOON + timedelta(hours=2))
-    assert span_to_refine(week, day) == Span(NOON - timedelta(hours=1), NOON + timedelta(hours=3))
-    assert span_to_refine(week, Span(NOON, NOON + timedelta(days=6))) is None
-    assert span_to_refine(Series(None), day) is None
+    week = Span(NOON - timedelta(days=6), NOON + timedelta(days=1))
+    window = Span(NOON, NOON + timedelta(hours=2))
+    around = Span(NOON - timedelta(hours=1), NOON + timedelta(hours=3))
+    assert span_to_refine(Series(1800), week, window) == around
+    assert span_to_refine(Series(1800), week, week) is None
+    assert span_to_refine(Series(None), week, window) is None
+
+
+def test_a_window_beyond_what_is_shown_is_not_read() -> None:
+    shown = Span(NOON, NOON + timedelta(days=7))
+    before = Span(NOON - timedelta(hours=9), NOON - timedelta(hours=8))
+    edge = Span(NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+    assert span_to_refine(Series(1800), shown, before) is None
+    assert span_to_refine(Series(1800), shown, edge) == Span(NOON, NOON + timedelta(hours=2))
 
 
 def test_finer_points_replace_the_coarse_ones_of_their_span() -> None:

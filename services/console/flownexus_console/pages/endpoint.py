@@ -64,7 +64,7 @@ class EndpointView:
         """Keep the page current until it is closed."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(self._api, self._token, self._name, self._on_event))
+                tasks.create_task(follow(self._api, self._token, {"endpoint": self._name}, self._on_event))
                 tasks.create_task(self._keep_fresh())
                 tasks.create_task(self._keep_drawn())
                 tasks.create_task(self._keep_history())

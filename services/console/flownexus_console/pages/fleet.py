@@ -20,6 +20,8 @@ from flownexus_console.session import Session, to_login
 
 PAGE_SIZE = 50
 SORTS = ("name", "-last_seen_at")
+COMING_AND_GOING = {"kind": ["registered", "updated", "deregistered"]}
+COUNTS_EVERY_S = 4.0
 
 
 def add(console: Console) -> None:
@@ -34,6 +36,7 @@ def add(console: Console) -> None:
             console, session, q, status if status in list(Status) else "", sort if sort in SORTS else "name"
         )
         await view.refresh()
+        await view.count()
         ui.timer(0, view.live, once=True)
         return None
 
@@ -92,8 +95,11 @@ class FleetView:
         """Keep the page current until it is closed."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(self._console.api, self._token, None, lambda _: self._pulse.happened()))
+                tasks.create_task(
+                    follow(self._console.api, self._token, COMING_AND_GOING, lambda _: self._pulse.happened())
+                )
                 tasks.create_task(self._keep_fresh())
+                tasks.create_task(self._keep_counted())
         except* SignedOut:
             self._frame.sign_in_again()
 
@@ -101,6 +107,11 @@ class FleetView:
         while True:
             await self._pulse.wait()
             await self.refresh()
+
+    async def _keep_counted(self) -> None:
+        while True:
+            await asyncio.sleep(COUNTS_EVERY_S)
+            await self.count()
 
     async def refresh(self) -> None:
         """Read and draw what the filters ask for; an answer overtaken by a newer question is dropped."""
@@ -116,12 +127,14 @@ class FleetView:
         page = await self._frame.ask(self._console.api.endpoints(self._token, query))
         if page is None:
             return
+        if question == self._question:
+            self._show(page)
+
+    async def count(self) -> None:
+        """Read and draw the counts over the whole fleet."""
         statistics = await self._frame.ask(self._console.api.statistics(self._token))
-        if question != self._question:
-            return
         if statistics is not None:
             self._counts.show(statistics)
-        self._show(page)
 
     def _show(self, page: EndpointPage) -> None:
         self._next = page.next
