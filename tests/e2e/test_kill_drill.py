@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from harness.embedded import open_folder
-from harness.fleet import RunningFleet, Sent, values_of
+from harness.fleet import RunningFleet, Sent, stored_values, values_of
 from harness.rows import rows
 from harness.system import RunningSystem
 from harness.waiting import blocking_until
@@ -25,13 +24,6 @@ DURATION_S = 30
 KILLS = 3
 CATCH_UP_S = 30
 
-STORED = """
-    select e.name, concat_ws('/', t.object_id, r.object_instance_id, t.resource_id),
-           (extract(epoch from r.time) * 1000000)::bigint, r.value_number
-    from resource r join endpoint e on e.id = r.endpoint_id join resource_type t on t.id = r.resource_type_id
-    where starts_with(e.name, %s) and t.object_id in (3303, 10300)
-"""
-
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
@@ -41,11 +33,6 @@ def system() -> Iterator[RunningSystem]:
         running.start()
         yield running
         running.stop()
-
-
-def stored(system: RunningSystem, prefix: str) -> Counter[Sent]:
-    """Every value in the database from the devices of one drill, with how often it is there."""
-    return Counter(Sent(*row) for row in rows(system.connection.database_url, STORED, f"{prefix}-"))
 
 
 def count_rows(system: RunningSystem, prefix: str) -> int:
@@ -91,11 +78,15 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(victim: str, system: 
     assert summary["acknowledged"] > NOTIFICATIONS_PER_S * DURATION_S / 2, summary
 
     def missing() -> set[Sent]:
-        return acknowledged - stored(system, prefix).keys()
+        return acknowledged - stored_values(system.connection.database_url, prefix).keys()
 
     late = time.monotonic() + CATCH_UP_S
     blocking_until(lambda: not missing() or time.monotonic() > late, CATCH_UP_S + 30, "the end of the wait")
     assert not missing(), f"{len(missing())} lost, such as {sorted(missing())[:3]}; {summary}"
     sent = values_of(ledger, acknowledged=False)
-    doubled = sorted(value for value, times in stored(system, prefix).items() if times > 1 and value in sent)
+    doubled = sorted(
+        value
+        for value, times in stored_values(system.connection.database_url, prefix).items()
+        if times > 1 and value in sent
+    )
     assert not doubled, f"{len(doubled)} doubled, such as {doubled[:3]}; {summary}"

@@ -6,10 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from flownexus_local.program import base_environment
+from harness.rows import rows
 
 
 class Sent(NamedTuple):
@@ -80,3 +82,16 @@ def values_of(ledger: list[dict[str, Any]], *, acknowledged: bool) -> set[Sent]:
         if not acknowledged or line["outcome"] == "acknowledged"
         for path, value in line["values"].items()
     }
+
+
+STORED = """
+    select e.name, concat_ws('/', t.object_id, r.object_instance_id, t.resource_id),
+           (extract(epoch from r.time) * 1000000)::bigint, r.value_number
+    from resource r join endpoint e on e.id = r.endpoint_id join resource_type t on t.id = r.resource_type_id
+    where starts_with(e.name, %s) and t.object_id in (3303, 10300)
+"""
+
+
+def stored_values(database_url: str, prefix: str) -> Counter[Sent]:
+    """Every value in the database from the devices of a fleet with this prefix, with how often it is there."""
+    return Counter(Sent(*row) for row in rows(database_url, STORED, f"{prefix}-"))

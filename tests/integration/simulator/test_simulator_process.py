@@ -62,10 +62,12 @@ async def test_a_stopped_fleet_deregisters(js: JetStreamContext, service: Servic
         tmp_path / "fleet", coap_port(service), "--devices=3", "--interval=0.2", f"--health-port={health_port}"
     )
 
-    async def enough_registered() -> bool | None:
-        return sum(isinstance(event, EndpointRegistered) for event in await events(js)) == 3
+    async def all_registered() -> int | None:
+        count = sum(isinstance(event, EndpointRegistered) for event in await events(js))
+        return count if count == 3 else None
 
-    assert await until(enough_registered, 20, "three registrations")
+    registered: int = await until(all_registered, 20, "three registrations")
+    assert registered == 3
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{health_port}", trust_env=False) as client:
         assert (await client.get("/readyz")).status_code == 200
         assert "flownexus_simulator_registered 3.0" in (await client.get("/metrics")).text
