@@ -1,0 +1,1 @@
+select status from endpoint_status where name = ${endpoint:sqlstring}

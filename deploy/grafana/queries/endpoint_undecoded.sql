@@ -1,0 +1,7 @@
+select u.received_at as time, u.paths, u.content_format as "content format", u.reason,
+  encode(substr(u.payload, 1, 64), 'hex') as payload
+from undecoded_report u
+join endpoint e on e.id = u.endpoint_id
+where e.name = ${endpoint:sqlstring} and $__timeFilter(u.received_at)
+order by 1 desc
+limit 200

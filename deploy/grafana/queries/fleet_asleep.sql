@@ -1,0 +1,1 @@
+select count(*) as asleep from endpoint_status where status = 'asleep'

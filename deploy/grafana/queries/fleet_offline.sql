@@ -1,0 +1,1 @@
+select count(*) as offline from endpoint_status where status = 'offline'

@@ -1,0 +1,1 @@
+select count(*) as online from endpoint_status where status = 'online'

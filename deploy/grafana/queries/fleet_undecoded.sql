@@ -1,0 +1,7 @@
+select u.received_at as time, e.name as endpoint, u.paths, u.content_format as "content format", u.reason,
+  length(u.payload) as bytes
+from undecoded_report u
+join endpoint e on e.id = u.endpoint_id
+where $__timeFilter(u.received_at)
+order by 1 desc
+limit 200
