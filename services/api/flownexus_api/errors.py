@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+TOOK_TOO_LONG = "57014"
+"""SQLSTATE of a statement that was cancelled at its time limit."""
 
 
 class NotAuthenticated(CallerError):
@@ -123,7 +125,10 @@ async def _http(_: Request, error: Exception) -> Response:
 async def _database(request: Request, error: Exception) -> Response:
     if not is_unavailable(error):
         raise error
-    log.error("database.unavailable", error=str(getattr(error, "orig", error)).strip())
+    cause = getattr(error, "orig", error)
+    log.error("database.unavailable", error=str(cause).strip())
+    if getattr(cause, "sqlstate", None) == TOOK_TOO_LONG:
+        return await _taxonomy(request, Unavailable("That took the database too long; ask for less, or try later."))
     return await _taxonomy(request, Unavailable("The database is away or not migrated yet; try again shortly."))
 
 

@@ -150,6 +150,13 @@ EVENTS: dict[str, Any] = {
     "next": None,
 }
 
+LOGS: dict[str, Any] = {
+    "items": [
+        {"id": "1039", "time": "2026-03-02T09:39:58.250000Z", "level": "warning", "text": "modem: cell reselection"}
+    ],
+    "next": None,
+}
+
 STATISTICS: dict[str, Any] = {
     "endpoints": {"total": 25, "online": 20, "asleep": 4, "offline": 1},
     "readings_last_hour": 9000,
@@ -175,6 +182,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Endpoints": ENDPOINTS,
     "Events": EVENTS,
     "History": HISTORY,
+    "Logs": LOGS,
     "Me": {"name": "admin", "role": "administrator"},
     "Objects": OBJECTS,
     "Problem": {
