@@ -116,6 +116,13 @@ def test_several_values_do_not_fit_a_format_of_one() -> None:
             encode(records, content_format, INTEGER)
 
 
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), 2.0**63, -(2.0**63)])
+@pytest.mark.parametrize("content_format", [110, 112, 11543])
+def test_what_is_no_time_is_not_sent(content_format: int, time: float) -> None:
+    with pytest.raises(CodecError, match="not a time"):
+        encode([Record(INTEGER, DataType.INTEGER, 1, time)], content_format, INTEGER)
+
+
 def test_composite_requests_name_their_paths_in_full() -> None:
     paths = [Path(3, 0, 9), Path(3303), Path()]
     assert encode_paths(paths, ContentFormat.SENML_JSON) == b'[{"n":"/3/0/9"},{"n":"/3303"},{"n":"/"}]'

@@ -119,6 +119,10 @@ def test_a_value_that_can_only_mean_one_thing_is_taken(path: Path, fields: dict[
         (UNKNOWN, {"v": 1, "bver": "10"}),
         (UNKNOWN, {"v": 1, "t": "now"}),
         (UNKNOWN, {"v": 1, "bt": True}),
+        (UNKNOWN, {"v": True, "bv": 1}),
+        (UNKNOWN, {"v": 1, "bv": "1"}),
+        (UNKNOWN, {"v": 1, "bver": 0}),
+        (UNKNOWN, {"v": 1, "bver": 16}),
     ],
 )
 def test_a_value_that_could_mean_something_else_is_refused(path: Path, fields: dict[str, Any]) -> None:
@@ -212,6 +216,11 @@ def test_a_value_outside_of_what_was_asked_for_is_refused(base: Path) -> None:
         ("/32768/0/7", "C307000100"),
         ("/32768/0/4", "C10402"),
         ("/3/0/0", "C100FF"),
+        ("/3/0/0", "C30061"),
+        ("/3/0/0", "C8"),
+        ("/3/0/0", "C800"),
+        ("/3/0/0", "E800"),
+        ("/3/0/0", "D00001"),
     ],
 )
 def test_tlv_that_does_not_belong_below_the_path_is_refused(base: str, payload: str) -> None:
