@@ -1,7 +1,8 @@
-"""From device to committed row: `python tests/bench/bench_end_to_end.py [--devices N --rate R --seconds S]` prints JSON.
+"""From device to committed row: `python tests/bench/bench_end_to_end.py [--devices N --rate R --seconds S]`.
 
-Real gateway, NATS, ingest and PostgreSQL, and a simulated fleet, each a process, all on this machine. The latency is
-from the device's own time of a value to the commit of its row, as PostgreSQL tells it. PostgreSQL does not sync to disk.
+Real gateway, NATS, ingest and PostgreSQL, and a simulated fleet, each a process, all on this machine; prints JSON. The
+latency is from the device's own time of a value to the commit of its row, as PostgreSQL tells it. PostgreSQL does not
+sync to disk.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def run(folder: Path, nats_url: str, url: str, given: argparse.Namespace) -> dic
         blocking_until(lambda: acknowledged <= stored_values(url, PREFIX).keys(), CATCH_UP_S, "every row")
         sent = values_of(fleet.ledger(), acknowledged=False)
         doubled = sum(times > 1 and value in sent for value, times in stored_values(url, PREFIX).items())
-        latencies = rows(url, LATENCIES)[0][0]
+        latencies = [round(float(milliseconds), 1) for milliseconds in rows(url, LATENCIES)[0][0]]
         return {
             "devices": given.devices,
             "registered_after_s": round(registered_s, 1),

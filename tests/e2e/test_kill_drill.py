@@ -77,16 +77,14 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(victim: str, system: 
     acknowledged = values_of(ledger, acknowledged=True)
     assert summary["acknowledged"] > NOTIFICATIONS_PER_S * DURATION_S / 2, summary
 
+    url = system.connection.database_url
+
     def missing() -> set[Sent]:
-        return acknowledged - stored_values(system.connection.database_url, prefix).keys()
+        return acknowledged - stored_values(url, prefix).keys()
 
     late = time.monotonic() + CATCH_UP_S
     blocking_until(lambda: not missing() or time.monotonic() > late, CATCH_UP_S + 30, "the end of the wait")
     assert not missing(), f"{len(missing())} lost, such as {sorted(missing())[:3]}; {summary}"
     sent = values_of(ledger, acknowledged=False)
-    doubled = sorted(
-        value
-        for value, times in stored_values(system.connection.database_url, prefix).items()
-        if times > 1 and value in sent
-    )
+    doubled = sorted(value for value, times in stored_values(url, prefix).items() if times > 1 and value in sent)
     assert not doubled, f"{len(doubled)} doubled, such as {doubled[:3]}; {summary}"
