@@ -18,6 +18,8 @@ from flownexus_local.errors import CannotRun
 from flownexus_local.ports import Kind
 from flownexus_local.private_files import write_private
 
+LOCK, SECRETS = "lock", "secrets.json"
+
 
 def _secret() -> str:
     return secrets.token_urlsafe(32)
@@ -42,6 +44,8 @@ class Instance:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         try:
+            if self.folder.is_dir() and not _is_ours(self.folder):
+                raise CannotRun(f"{self.folder} holds other files: name a folder of its own with --folder")
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
             self.logs.mkdir(exist_ok=True)
@@ -103,7 +107,7 @@ class Instance:
 
     def erase(self) -> None:
         """Delete the folder and the data that is kept for it elsewhere. Raises CannotRun if the system runs."""
-        if not (self.folder / "secrets.json").exists():
+        if not (self.folder / SECRETS).exists():
             raise CannotRun(f"{self.folder} is not the folder of a system")
         with self.locked():
             run_notes.end_leftovers(self.runs)
@@ -112,12 +116,12 @@ class Instance:
 
     @property
     def _secrets_file(self) -> Path:
-        return self.folder / "secrets.json"
+        return self.folder / SECRETS
 
 
 def is_running(folder: Path) -> bool:
     """Whether a system runs in the folder now."""
-    if not folder.is_dir():
+    if not (folder / LOCK).exists():
         return False
     lock = _lock(folder.absolute())
     try:
@@ -130,4 +134,9 @@ def is_running(folder: Path) -> bool:
 
 def _lock(folder: Path) -> FileLock:
     # is_singleton off and thread_local off: two locks of one process shut each other out like those of two.
-    return FileLock(folder / "lock", mode=0o600, thread_local=False)
+    return FileLock(folder / LOCK, mode=0o600, thread_local=False)
+
+
+def _is_ours(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()}
+    return bool(names & {LOCK, SECRETS}) or names <= {"logs", "run", ".gitignore"}

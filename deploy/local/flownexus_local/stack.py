@@ -83,7 +83,7 @@ class Stack:
 
     def _servers(self) -> tuple[NatsServer, PostgresServer]:
         secrets, settings = self._instance.secrets(), self._settings
-        account = server_account()
+        account = server_account(places.kept_data(self._instance.folder))
         server = NatsServer(
             folder=self._instance.folder / "nats",
             port=settings.nats_port or self._instance.port("nats"),

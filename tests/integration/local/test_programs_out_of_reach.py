@@ -100,3 +100,19 @@ def test_data_of_another_major_version_is_named_and_left_alone(
     with pytest.raises(CannotRun, match="PostgreSQL 9's"):
         server.prepare()
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+
+
+def test_root_does_not_start_afresh_over_the_data_of_another_user(account: Account, tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    with pytest.raises(CannotRun, match="go on as that user"):
+        places.data_folder(tmp_path, account)
+
+
+def test_data_keeps_its_account_when_another_becomes_possible(
+    system_folder: Path, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = places.data_folder(tmp_path, account)
+    others = ("nobody",) if account.name != "nobody" else ("daemon",)
+    monkeypatch.setattr("flownexus_local.embedded.account.CANDIDATES", others)
+    assert server_account(places.kept_data(tmp_path)) == account
+    assert data.owner() == account.name

@@ -47,3 +47,24 @@ def test_a_file_in_the_way_is_one_clear_message(tmp_path: Path) -> None:
     (tmp_path / "system").write_text("")
     with pytest.raises(CannotRun, match=r"cannot be written.*--folder"):
         Instance(tmp_path / "system")
+
+
+def test_a_folder_of_other_files_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    tmp_path.chmod(0o755)
+    with pytest.raises(CannotRun, match="holds other files"):
+        Instance(tmp_path)
+    assert not is_running(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_erase_takes_the_folder_of_a_stopped_system_and_no_other(tmp_path: Path) -> None:
+    system, empty = Instance(tmp_path / "system"), Instance(tmp_path / "empty")
+    system.secrets()
+    with Instance(system.folder).locked(), pytest.raises(CannotRun, match="is running"):
+        system.erase()
+    system.erase()
+    assert not system.folder.exists()
+    with pytest.raises(CannotRun, match="not the folder of a system"):
+        empty.erase()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from pathlib import Path
 
 from flownexus_local.errors import CannotRun
 from flownexus_local.program import Account
@@ -12,11 +13,16 @@ from flownexus_local.program import Account
 CANDIDATES = ("flownexus", "postgres", "_postgres", "nobody")
 
 
-def server_account() -> Account | None:
-    """None where we are not root: then PostgreSQL runs as ourselves. Raises CannotRun if root finds nobody to be."""
+def server_account(data: Path | None = None) -> Account | None:
+    """None where we are not root: then PostgreSQL runs as ourselves. The owner of `data`, where that is given.
+
+    Raises CannotRun if root finds nobody to be.
+    """
     if os.geteuid() != 0:
         return None
-    for name in CANDIDATES:
+    owner = data.stat().st_uid if data is not None and data.exists() else 0
+    kept = [entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == owner != 0]
+    for name in (*kept, *CANDIDATES):
         try:
             entry = pwd.getpwnam(name)
         except KeyError:

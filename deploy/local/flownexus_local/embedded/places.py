@@ -60,10 +60,12 @@ def data_folder(folder: Path, account: Account | None) -> Path:
 
     Below `folder` itself where we run PostgreSQL as ourselves; else under `state_root`, and `folder` remembers where.
     """
+    beside = folder / "postgres"
     if account is None:
-        data = folder / "postgres"
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return data
+        beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return beside
+    if beside.exists():
+        raise CannotRun(f"the data in {beside} is of a run as {beside.owner()}: go on as that user, not as root")
     pointer = folder / POINTER
     if not pointer.exists():
         pointer.write_text(str(state_root() / f"{DATA_PREFIX}{secrets.token_hex(8)}") + "\n")
@@ -72,20 +74,25 @@ def data_folder(folder: Path, account: Account | None) -> Path:
     return data
 
 
+def kept_data(folder: Path) -> Path | None:
+    """Where `data_folder` put the data outside of `folder`, if it did."""
+    pointer = folder / POINTER
+    return Path(pointer.read_text().strip()) if pointer.exists() else None
+
+
 def erase_data(folder: Path) -> None:
     """Remove what `data_folder` keeps outside of `folder`, if anything. Raises OSError."""
-    pointer = folder / POINTER
-    if not pointer.exists():
+    data = kept_data(folder)
+    if data is None:
         return
-    data = Path(pointer.read_text().strip())
     if not data.name.startswith(DATA_PREFIX):
-        raise CannotRun(f"{pointer} does not name a data folder of ours: {data}")
+        raise CannotRun(f"{folder / POINTER} does not name a data folder of ours: {data}")
     for leftover in data.parent.glob(f"{data.name}*"):
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
-    pointer.unlink()
+    (folder / POINTER).unlink()
 
 
 def own(data: Path, account: Account | None) -> None:
