@@ -90,7 +90,8 @@ def register_all(selector: selectors.BaseSelector, devices: list[Device]) -> Non
 
 def notify_all(selector: selectors.BaseSelector, devices: list[Device], total: int, in_flight: int) -> list[float]:
     """Seconds from each notification to its acknowledgement."""
-    idle, latencies, sent = deque(devices), [], 0
+    idle, sent = deque(devices), 0
+    latencies: list[float] = []
     for _ in range(min(in_flight, len(devices), total)):
         idle.popleft().notify()
         sent += 1

@@ -91,6 +91,11 @@ def choose_token(message: Any, token: bytes) -> None:
     message.chosen_token = token
 
 
+def is_expected(messages: Any, token: bytes, remote: Any) -> bool:
+    """Whether a request with this token waits for an answer from there."""
+    return (token, remote) in messages.token_manager.outgoing_requests
+
+
 def forget_request(message: Any, messages: Any) -> None:
     """Expect nothing more for a request to observe: aiocoap would keep it, and acknowledge its next notification."""
     messages.token_manager.outgoing_requests.pop((message.token, message.remote), None)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
+from nats.js import JetStreamContext
 
+from flownexus_schemas import subjects
+from flownexus_schemas.commands import ReadResource
 from flownexus_schemas.events import ObservationChanged, ObservationState, Trigger, ValuesReported
 from flownexus_schemas.profiles import CompositeObservation, ObservationProfile, SingleObservation
 from harness.lockstep import (
     ACCEPT,
     ACK,
+    CHANGED,
     CON,
     CONTENT_FORMAT,
     CREATED,
@@ -263,3 +268,86 @@ async def test_send_is_reported_as_one_event(device: NewDevice, events: Events) 
     assert (report.data.trigger, report.data.composite) == (Trigger.SEND, True)
     stranger = device("stranger")
     assert stranger.exchange(datagram(CON, 2, 9, b"s", options, SENML_PACK)).code == NOT_FOUND
+
+
+async def test_a_reset_of_the_request_to_observe_is_a_refusal_without_a_code(device: NewDevice, events: Events) -> None:
+    client = device()
+    client.register("</3303/0>")
+    request = client.expect_request(GET, "3303/0/5700")
+    client.send(datagram(RST, 0, request.message_id))
+    (refused,) = await events.wait(ObservationChanged)
+    assert (refused.data.state, refused.data.code) == (ObservationState.REFUSED, None)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        ObservationProfile(
+            observe=TEMPERATURE.observe, observe_composite=ENVIRONMENT.observe_composite, read_once=("3/0",)
+        )
+    ],
+)
+async def test_a_client_that_never_answers_a_composite_request_is_served_all_the_same(
+    device: NewDevice, events: Events
+) -> None:
+    """Wakaama: an empty acknowledgement of FETCH, and nothing after it. What it does answer is asked before."""
+    client = device()
+    client.register('</>;rt="oma.lwm2m";ct=110,</3/0>,</3303/0>')
+    observe = client.expect_request(GET, "3303/0/5700")
+    client.answer(observe, payload=TLV_21_5, content_format=TLV, observe=0)
+    client.answer(client.expect_request(GET, "3/0"), payload=b"\xc2\x00Wa", content_format=TLV)
+    fetch = client.expect_request(FETCH, "")
+    client.send(datagram(ACK, 0, fetch.message_id))
+    sent = client.notification(observe.token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    assert client.update().code == CHANGED
+    assert len(await events.of(ValuesReported)) == 3
+
+
+async def test_a_burst_of_stored_notifications_is_kept_whole(device: NewDevice, events: Events) -> None:
+    client = device()
+    token = observed(client)
+    sent = [client.notification(token, number, b"%d.5" % number, TEXT) for number in range(1, 201)]
+    for data in sent:
+        client.send(data)
+    acknowledged = {client.receive().message_id for _ in sent}
+    assert acknowledged == {int.from_bytes(data[2:4], "big") for data in sent}
+    reports = (await events.of(ValuesReported))[1:]
+    assert [report.data.records[0].value for report in reports] == [number + 0.5 for number in range(1, 201)]
+
+
+async def test_a_rebooted_client_is_observed_anew_and_its_old_token_is_forgotten(
+    device: NewDevice, events: Events
+) -> None:
+    client = device()
+    former = observed(client)
+    token = observed(client)
+    assert token != former
+    assert client.exchange(client.notification(former, 1, TLV_21_5)).type == RST
+    sent = client.notification(token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+
+
+async def test_base_name_and_name_are_split_as_each_client_splits_them(device: NewDevice, events: Events) -> None:
+    """Anjay: bn="/3303/0", n="/5700"; Wakaama: bn="/3303/0/", n="5700"."""
+    client = device()
+    token = observed(client)
+    for pack in (b'[{"bn":"/3303/0","n":"/5700","v":1.5}]', b'[{"bn":"/3303/0/","n":"5700","v":1.5}]'):
+        sent = client.notification(token, 1, pack, SENML_JSON)
+        assert is_ack(client.exchange(sent), sent)
+    assert [values(event) for event in (await events.of(ValuesReported))[1:]] == [[("3303/0/5700", 1.5)]] * 2
+
+
+async def test_a_notification_at_the_new_address_moves_the_requests_too(
+    device: NewDevice, events: Events, js: JetStreamContext
+) -> None:
+    client = device()
+    token = observed(client)
+    client.move()
+    sent = client.notification(token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    command = ReadResource(endpoint="device-1", path="3303/0").model_dump_json().encode()
+    asked = asyncio.create_task(js._nc.request(subjects.gateway_request("gw-1"), command, timeout=10))
+    request = await asyncio.to_thread(client.expect_request, GET, "3303/0")
+    client.answer(request, payload=TLV_21_5, content_format=TLV)
+    assert b"2.05" in (await asked).data

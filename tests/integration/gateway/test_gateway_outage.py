@@ -164,3 +164,15 @@ async def test_a_port_in_use_is_one_line_and_exit_code_2(gateway: ServiceProcess
     assert ended.returncode == 2
     assert gateway.env["FLOWNEXUS_COAP_PORT"] in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+async def test_it_stops_cleanly_while_nats_is_away(gateway: ServiceProcess, nats_server: RunningNats) -> None:
+    nats_server.kill()
+    await until(lambda: not is_ready(gateway), what="readyz says 503")
+    assert gateway.stop(timeout_s=5) == 0
+
+
+async def test_a_health_port_in_use_is_one_line_and_exit_code_2(gateway: ServiceProcess) -> None:
+    ended = run_to_its_end({**gateway.env, "FLOWNEXUS_COAP_PORT": "0"})
+    assert ended.returncode == 2
+    assert gateway.env["FLOWNEXUS_HEALTH_PORT"] in ended.stderr

@@ -75,6 +75,10 @@ class CoapClient:
             raise MalformedDatagram("aiocoap") from error
         self._messages.dispatch_message(message)
 
+    def expects(self, token: bytes, peer: Peer) -> bool:
+        """Whether a request with this token waits for an answer from there."""
+        return aiocoap_private.is_expected(self._messages, token, peer)
+
     async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """Raises NoAnswer. A large answer is fetched block by block, unless a token is chosen."""
         message = Message(code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload)

@@ -11,6 +11,9 @@ from flownexus_gateway.transport.peer import SocketAddress
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.registrations import Observation
 
+MAX_ENDED = 100_000
+"""Endpoints without a registration whose last revision is remembered."""
+
 
 @dataclass(slots=True, eq=False)
 class KnownToken:
@@ -90,7 +93,9 @@ class RegistrationTable:
 
     def ended(self, endpoint: str, revision: int) -> None:
         """Remember the revision at which an endpoint's last registration ended."""
-        self._ended[endpoint] = max(revision, self._ended.get(endpoint, 0))
+        self._ended[endpoint] = max(revision, self._ended.pop(endpoint, 0))
+        if len(self._ended) > MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
 
     def generation(self, endpoint: str) -> int:
         """A number that is another one at each registration of an endpoint, and the same until it is stored."""

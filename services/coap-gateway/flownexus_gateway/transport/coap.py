@@ -53,18 +53,25 @@ class CoapDispatcher:
                 _reject(data, peer, self._tokens)
 
     def _response(self, data: bytes, header: Header, peer: Peer) -> None:
+        if header.type == Type.RST:
+            raise MalformedDatagram("reset")
         known = self._tokens.get(header.token)
-        if known is not None and header.type != Type.RST:
-            if known.answered and header.type != Type.ACK:
-                metrics.NOTIFICATION_IN.inc()
-                self._uplink.notification(data, header, peer, known)
-                return
-            if not known.answered:
-                # The answer to our request; from here on this token is that of notifications.
-                known.answered = True
-                self._uplink.first_answer(data, header, known)
+        if known is not None and known.answered and header.type != Type.ACK:
+            metrics.NOTIFICATION_IN.inc()
+            self._uplink.notification(data, header, peer, known)
+            return
         metrics.RESPONSE_IN.inc()
-        self._client.dispatch(data, peer)
+        if known is not None and not known.answered:
+            # The answer to our request; from here on this token is that of notifications.
+            known.answered = True
+            self._uplink.first_answer(data, header, known)
+        if header.type == Type.ACK or self._client.expects(header.token, peer):
+            self._client.dispatch(data, peer)
+            return
+        metrics.UNKNOWN_TOKENS.inc()
+        if header.type == Type.CON and known is None:
+            # Nobody here wants it. RFC 7641, 3.6: the device then ends that observation.
+            peer.send(empty(Type.RST, header.message_id))
 
     def _empty(self, data: bytes, header: Header, peer: Peer) -> None:
         metrics.EMPTY_IN.inc()
