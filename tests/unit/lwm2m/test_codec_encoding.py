@@ -116,6 +116,20 @@ def test_several_values_do_not_fit_a_format_of_one() -> None:
             encode(records, content_format, INTEGER)
 
 
+def test_a_time_that_all_values_share_is_sent_once() -> None:
+    records = [Record(Path(3, 0, number), DataType.INTEGER, 1, 1.7e9) for number in (9, 10)]
+    assert encode(records, ContentFormat.SENML_JSON, Path(3)) == (
+        b'[{"bn":"/3/0/","bt":1700000000,"n":"9","v":1},{"n":"10","v":1}]'
+    )
+
+
+def test_times_that_differ_are_sent_each_and_none_where_there_is_none() -> None:
+    records = [Record(Path(3, 0, 9), DataType.INTEGER, 1, time) for time in (None, -5.0, 1700000000.5)]
+    assert encode(records, ContentFormat.SENML_JSON, Path(3)) == (
+        b'[{"bn":"/3/0/","n":"9","v":1},{"n":"9","t":-5,"v":1},{"n":"9","t":1700000000.5,"v":1}]'
+    )
+
+
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), 2.0**63, -(2.0**63)])
 @pytest.mark.parametrize("content_format", [110, 112, 11543])
 def test_what_is_no_time_is_not_sent(content_format: int, time: float) -> None:
