@@ -14,6 +14,7 @@ from flownexus_schemas.tables import (
     Event,
     EventResource,
     LatestValue,
+    LogLine,
     ObservationOutcome,
     Resource,
     ResourceType,
@@ -53,6 +54,11 @@ class Rows:
         values = {**outcome, "paths": ",".join(outcome["paths"]), "time": datetime.fromisoformat(outcome["time"])}
         with self._engine.begin() as connection:
             connection.execute(insert(ObservationOutcome).values(endpoint_id=endpoint_id, stream_sequence=1, **values))
+
+    def log(self, endpoint_id: int, time: datetime, level: str, text: str, sequence: int | None = None) -> None:
+        with self._engine.begin() as connection:
+            values = {"time": time, "level": level, "text": text, "stream_sequence": sequence or next(self._sequences)}
+            connection.execute(insert(LogLine).values(endpoint_id=endpoint_id, **values))
 
     def reading(
         self,

@@ -88,6 +88,18 @@ async def numbers(events: AsyncIterator[ServerSentEvent], count: int) -> list[in
     return found
 
 
+async def test_streams_hold_no_connection_to_the_database(api: Api, js: JetStreamContext) -> None:
+    headers = {"Authorization": f"Bearer {api.token}"}
+    async with contextlib.AsyncExitStack() as streams:
+        opened = [await streams.enter_async_context(api.stream()) for _ in range(15)]
+        async with httpx.AsyncClient(timeout=20) as client:
+            answer = await client.get(f"{api.process.health_url}/api/v1/users/me", headers=headers)
+        assert answer.status_code == 200
+        await publish(js, "node", 1)
+        for events in opened:
+            assert await numbers(events, 1) == [1]
+
+
 async def test_events_come_as_they_happen(api: Api, js: JetStreamContext) -> None:
     await publish(js, "node", 0)
     async with api.stream() as events:

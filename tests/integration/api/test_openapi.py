@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from flownexus_api.app import create_app
-from flownexus_api.examples import BUCKETS, ENDPOINT, ENDPOINT_DETAIL, EVENTS, HISTORY, OBJECTS, RESOURCES
+from flownexus_api.examples import BUCKETS, ENDPOINT, ENDPOINT_DETAIL, EVENTS, HISTORY, LOGS, OBJECTS, RESOURCES
 from integration.api.rows import Rows
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
@@ -100,6 +100,8 @@ async def test_the_examples_are_real_answers(client: httpx.AsyncClient, rows: Ro
             node, PATH, moment(item["time"]), sequence=sequence, received_at=received_at, value_float=item["value"]
         )
     rows.event(node, "environment", [key], received_at)
+    line = LOGS["items"][0]
+    rows.log(node, moment(line["time"]), line["level"], line["text"], sequence=int(line["id"]))
     here = f"/api/v1/endpoints/{quote(ENDPOINT['name'], safe='')}"
     for url, example in (
         ("/api/v1/endpoints", {"items": [ENDPOINT], "next": None}),
@@ -109,6 +111,7 @@ async def test_the_examples_are_real_answers(client: httpx.AsyncClient, rows: Ro
         (f"{here}/history?path={PATH}&{MARCH}", HISTORY),
         (f"{here}/history?path={PATH}&{MARCH}&bucket=10m", BUCKETS),
         (f"{here}/events", EVENTS),
+        (f"{here}/logs", LOGS),
     ):
         answer = (await client.get(url)).json()
         assert contains(answer, example), f"{url} answers {json.dumps(answer, indent=1)}"

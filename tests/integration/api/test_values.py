@@ -209,6 +209,19 @@ async def test_events_come_newest_first_with_their_values(client: httpx.AsyncCli
     assert [item["id"] for item in alarms["items"]] == ["102"]
 
 
+async def test_logs_come_newest_first_and_are_searched(client: httpx.AsyncClient, rows: Rows) -> None:
+    node = rows.endpoint("node")
+    for number in range(4):
+        level = "error" if number == 2 else "info"
+        rows.log(node, NOON + timedelta(seconds=number), level, f"Line {number}: 100% done")
+    assert [one["text"][5] for one in await every_page(client, "node/logs?limit=3")] == ["3", "2", "1", "0"]
+    assert [one["text"][5] for one in (await get(client, "node/logs?level=error"))["items"]] == ["2"]
+    assert [one["text"][5] for one in (await get(client, "node/logs?q=lINE%201"))["items"]] == ["1"]
+    assert (await get(client, "node/logs?q=%25%25"))["items"] == []
+    between = "node/logs?from=2026-03-02T12:00:01Z&to=2026-03-02T12:00:03Z"
+    assert [one["text"][5] for one in (await get(client, between))["items"]] == ["2", "1"]
+
+
 async def test_the_tree_has_what_was_listed_and_what_was_sent(client: httpx.AsyncClient, rows: Rows) -> None:
     node = rows.endpoint("node", object_links=["3/0", "5", "3303/0", "3303/1", "26241/0"], object_versions={"3": "1.1"})
     rows.reading(node, "3303/0/5700", NOON, value_float=24.5)
