@@ -26,7 +26,7 @@ from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_
 SERVER_TIMEOUT_S = 120.0
 """A PostgreSQL that crashed replays its log first."""
 
-SERVICE_TIMEOUT_S = 60.0
+SERVICE_TIMEOUT_S = 120.0
 DATABASE = "flownexus"
 DEVICES_STAGE, SERVERS_STAGE = -1, 9
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -127,7 +128,21 @@ async def test_what_was_left_running_is_found_and_ended(supervise: Callable[...,
     assert run_notes.leftovers(tmp_path) == {}
 
 
+async def test_a_step_of_the_clock_does_not_hide_what_was_left(
+    supervise: Callable[..., Supervised], tmp_path: Path
+) -> None:
+    process = supervise("one", WAITS)
+    process.launch()
+    await process.until_ready(10)
+    path = tmp_path / "one.json"
+    noted = json.loads(path.read_text())
+    path.write_text(json.dumps(noted | {"created": noted["created"] - 3600}))
+    assert [found.pid for found in run_notes.leftovers(tmp_path).values()] == [process.pid]
+
+
 def test_a_note_about_a_number_that_another_process_has_now_is_dropped(tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text(f'{{"pid": {os.getpid()}, "created": 1.0}}')
+    run_notes.note(tmp_path, "old", os.getpid())
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"created": 1.0, "command": ["another"]}))
     assert run_notes.leftovers(tmp_path) == {}
     assert not list(tmp_path.iterdir())
