@@ -94,6 +94,7 @@ def test_a_span_can_be_chosen(open_page: OpenPage) -> None:
 
 def test_an_event_opens_to_its_values(open_page: OpenPage) -> None:
     page = open_page("/endpoints/sim-00005").page
+    page.get_by_label("Events").hover()
     event = page.get_by_label("Events").locator("details").first
     expect(event).to_contain_text("environment")
     event.locator("summary").click()

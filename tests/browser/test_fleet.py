@@ -36,7 +36,7 @@ def test_a_device_comes_and_goes_before_the_eyes_of_the_user(system: RunningSyst
     expect(page.locator(ROWS)).to_have_count(DEVICES)
     page.evaluate("window.notReloaded = true")
     with LockstepDevice(system.coap_port, name) as device:
-        device.register("</1/0>,</3/0>", lifetime=120)
+        device.register("</1/0>", lifetime=120)
         row = page.locator(ROWS).filter(has_text=name)
         expect(row.locator(".badge")).to_have_text("online")
         expect(page.locator("[data-count=total]")).to_have_text(str(DEVICES + 1))

@@ -3,11 +3,32 @@ import { clock, ticking, value } from "/assets/format.js";
 export default {
   mixins: [ticking],
   props: { stored: Array },
+  data: () => ({ pointed: false, focused: false, shown: null }),
+  computed: {
+    held() {
+      return this.pointed || this.focused;
+    },
+  },
+  watch: {
+    stored: {
+      immediate: true,
+      handler(stored) {
+        if (!this.held) this.shown = stored;
+      },
+    },
+    held(held) {
+      if (!held) this.shown = this.stored;
+    },
+  },
   template: `
-    <section class="panel" aria-label="Events">
-      <header><h2>Recent events</h2></header>
-      <ul class="lines events" v-if="stored?.length">
-        <li v-for="event in stored" :key="event.id">
+    <section class="panel" aria-label="Events" @mouseenter="pointed = true" @mouseleave="pointed = false"
+             @focusin="focused = true" @focusout="focused = false">
+      <header>
+        <h2>Recent events</h2>
+        <span class="tag" v-if="held && shown !== stored" title="The list stands still while you point at it">on hold</span>
+      </header>
+      <ul class="lines events" v-if="shown?.length">
+        <li v-for="event in shown" :key="event.id">
           <details>
             <summary>
               <span class="number muted" :title="at(event.time)">{{ time(event.time) }}</span>
@@ -27,7 +48,7 @@ export default {
           </details>
         </li>
       </ul>
-      <div class="empty" v-else-if="stored">
+      <div class="empty" v-else-if="shown">
         <strong>No events yet</strong>
         <span>Values that a device sends together, and its registrations, are kept as events.</span>
       </div>
