@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 CONNECT_RETRY_S = 0.5
 DRAIN_S = 3.0
+STOP_S = 4.0
+CANCEL_AGAIN_S = 0.3
 MISCONFIGURED = 2
 
 
@@ -87,10 +89,13 @@ async def _serve(settings: GatewaySettings, models: ObjectModels, sock: socket.s
             running = asyncio.create_task(_run(settings, models, udp, state, stop))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not state.is_loaded:
-                running.cancel()
             stopped.cancel()
-            await asyncio.gather(running, stopped, return_exceptions=True)
+            if state.is_loaded:
+                await asyncio.wait({running}, timeout=STOP_S)
+            while not running.done():
+                running.cancel()
+                # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
+                await asyncio.wait({running}, timeout=CANCEL_AGAIN_S)
             if not running.cancelled() and (error := running.exception()) is not None:
                 raise error
     finally:
@@ -133,6 +138,7 @@ async def _serve_devices(
         publisher=publisher,
         profiles=profiles,
     )
+    uplink.on_cut_short = observer.read_whole
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
     commands = CommandServer(
         client=client, table=table, requests=requests, observer=observer, models=models, gateway_id=gateway_id

@@ -15,6 +15,7 @@ from flownexus_schemas.profiles import CompositeObservation, ObservationProfile,
 from harness.lockstep import (
     ACCEPT,
     ACK,
+    BLOCK2,
     CHANGED,
     CON,
     CONTENT_FORMAT,
@@ -48,6 +49,8 @@ ENVIRONMENT = ObservationProfile(
 def profile() -> ObservationProfile:
     return TEMPERATURE
 
+
+MORE, SIZE_32 = 8, 1
 
 TLV_21_5 = b"\xe4\x16\x44\x41\xac\x00\x00"
 """Resource 5700, four bytes, the float 21.5. LwM2M Core 1.1.1, 7.4.3."""
@@ -351,3 +354,25 @@ async def test_a_notification_at_the_new_address_moves_the_requests_too(
     request = await asyncio.to_thread(client.expect_request, GET, "3303/0")
     client.answer(request, payload=TLV_21_5, content_format=TLV)
     assert b"2.05" in (await asked).data
+
+
+async def test_a_notification_in_blocks_is_read_whole(device: NewDevice, events: Events) -> None:
+    client = device()
+    token = observed(client)
+    pack = b'[{"bn":"/3303/0/5700","v":' + b"1." + b"0" * 60 + b"}]"
+    blocks = [pack[number : number + 32] for number in range(0, len(pack), 32)]
+    options = [(OBSERVE, b"\x01"), (CONTENT_FORMAT, bytes([SENML_JSON])), (BLOCK2, bytes([MORE | SIZE_32]))]
+    sent = datagram(CON, 0x45, next(client.message_ids), token, options, blocks[0])
+    client.send(sent)
+    heard = [client.receive(), client.receive()]
+    assert any(is_ack(one, sent) for one in heard)
+    request = next(one for one in heard if one.code == GET)
+    for number, block in enumerate(blocks):
+        more = MORE if number < len(blocks) - 1 else 0
+        options = [(CONTENT_FORMAT, bytes([SENML_JSON])), (BLOCK2, bytes([number << 4 | more | SIZE_32]))]
+        client.send(datagram(ACK, 0x45, request.message_id, request.token, options, block))
+        if more:
+            request = client.expect_request(GET, "3303/0/5700")
+    reports = await events.wait(ValuesReported, 3)
+    assert reports[1].data.undecoded
+    assert values(reports[2]) == [("3303/0/5700", 1.0)]

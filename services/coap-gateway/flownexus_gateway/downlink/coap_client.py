@@ -36,7 +36,8 @@ class DeviceRequest(NamedTuple):
 
 
 class DeviceAnswer(NamedTuple):
-    """The answer, whatever its code. `message_id` is 0 where it was put together from blocks."""
+    """The answer, whatever its code. `is_first_block`: it is cut short, as only whole requests are put
+    together from blocks."""
 
     code: int
     payload: bytes
@@ -45,6 +46,7 @@ class DeviceAnswer(NamedTuple):
     location: tuple[str, ...]
     token: bytes
     message_id: int
+    is_first_block: bool
 
     @property
     def is_success(self) -> bool:
@@ -130,4 +132,5 @@ def _read(answer: Any) -> DeviceAnswer:
         tuple(answer.opt.location_path),
         bytes(answer.token or b""),
         answer.mid or 0,
+        answer.opt.block2 is not None and answer.opt.block2.more and answer.opt.block2.block_number == 0,
     )

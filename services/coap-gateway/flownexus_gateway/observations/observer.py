@@ -61,6 +61,8 @@ class Observer:
         self._table, self._registrar, self._requests = table, registrar, requests
         self._uplink, self._publisher, self._profiles = uplink, publisher, profiles
         self._tasks: dict[LiveRegistration, asyncio.Task[None]] = {}
+        self._reads: set[asyncio.Task[None]] = set()
+        self._reading: set[str] = set()
 
     def begin(self, live: LiveRegistration) -> None:
         """Start on what is not established yet."""
@@ -76,7 +78,7 @@ class Observer:
             task.cancel()
 
     async def stop_all(self) -> None:
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._reads]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -139,6 +141,27 @@ class Observer:
             outcome = self._outcome(live, observation, ObservationState.REFUSED, code, text)
             await asyncio.gather(outcome, self._report(live, observation, answer, Trigger.READ))
         return observation, answer
+
+    def read_whole(self, live: LiveRegistration, observation: Observation) -> None:
+        """Read what a notification was too small for, in blocks. RFC 7959, 2.6."""
+        if observation.token in self._reading:
+            return
+        self._reading.add(observation.token)
+        task = asyncio.create_task(self._read_whole(live, observation))
+        self._reads.add(task)
+        task.add_done_callback(self._reads.discard)
+
+    async def _read_whole(self, live: LiveRegistration, observation: Observation) -> None:
+        request = _request(live, observation, observe=None)._replace(token=None)
+        base = Path() if observation.composite else Path.parse(observation.paths[0])
+        try:
+            answer = await self._requests.send(live, request, ANSWER_TIMEOUT_S)
+            if answer.is_success:
+                await self.report_read(live, base, answer, observation.composite)
+        except (NoAnswer, Unavailable) as error:
+            log.warning("read.no_answer", endpoint=live.endpoint, path=str(base), reason=str(error))
+        finally:
+            self._reading.discard(observation.token)
 
     async def _carry_out(self, live: LiveRegistration) -> None:
         pending = [observation for observation in live.stored.observations if not observation.established]
@@ -208,9 +231,12 @@ class Observer:
     ) -> None:
         await _until_kept(
             lambda kept: self._uplink.first_value(
-                live, observation, answer.message_id, answer.payload, answer.content_format, trigger=trigger, kept=kept
+                live, observation, answer.message_id, answer.payload, answer.content_format, trigger=trigger,
+                is_first_block=answer.is_first_block, kept=kept,
             )
-        )
+        )  # fmt: skip
+        if answer.is_first_block:
+            self.read_whole(live, observation)
 
     async def _outcome(
         self,
@@ -248,8 +274,8 @@ def _find(live: LiveRegistration, paths: tuple[str, ...]) -> Observation | None:
     return next((known for known in live.stored.observations if set(known.paths) == set(paths)), None)
 
 
-def _request(live: LiveRegistration, observation: Observation, observe: int) -> DeviceRequest:
-    """Observe or, with 1, no longer. LwM2M Transport 1.1.1, 6.4.4."""
+def _request(live: LiveRegistration, observation: Observation, observe: int | None) -> DeviceRequest:
+    """Observe or, with 1, no longer; with None read once. LwM2M Transport 1.1.1, 6.4.4."""
     token = bytes.fromhex(observation.token)
     if not observation.composite:
         return DeviceRequest(GET, uri_path(live, Path.parse(observation.paths[0])), observe=observe, token=token)

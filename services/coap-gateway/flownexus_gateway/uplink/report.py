@@ -28,7 +28,10 @@ _TYPE = ValuesReported.model_fields["type"].default
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One payload from a device. `received_at` in Unix seconds; `assumed_format` where it states none."""
+    """One payload from a device. `received_at` in Unix seconds; `assumed_format` where it states none.
+
+    `is_first_block`: more blocks follow that are not here. RFC 7959, 2.6.
+    """
 
     live: LiveRegistration
     trigger: Trigger
@@ -40,10 +43,13 @@ class Report:
     content_format: int | None
     assumed_format: int
     received_at: float
+    is_first_block: bool = False
 
 
 def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str | None]:
     """The values, or none and the reason why."""
+    if report.is_first_block:
+        return [], "only the first block came; the whole is read by itself"
     format_ = report.assumed_format if report.content_format is None else report.content_format
     try:
         records = codecs.decode(report.payload, format_, report.base_path, models, report.live.versions)

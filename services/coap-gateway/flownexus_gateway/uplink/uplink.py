@@ -39,7 +39,11 @@ log = structlog.get_logger(__name__)
 Changed = Callable[[LiveRegistration], None]
 """Told that a registration is to be stored again, when there is time."""
 
+CutShort = Callable[[LiveRegistration, Observation], None]
+"""Told that a notification had only the first block of what there is."""
+
 _SUCCESS = 2
+_MORE = 8
 
 
 class Uplink:
@@ -55,6 +59,7 @@ class Uplink:
     ) -> None:
         self._table, self._publisher, self._models, self._source = table, publisher, models, source
         self._changed = changed
+        self.on_cut_short: CutShort = _ignore_observation
 
     def notification(self, data: bytes, header: Header, peer: Peer, known: KnownToken) -> None:
         """A response with the token of an observation: decode, publish, acknowledge at the PubAck.
@@ -77,6 +82,9 @@ class Uplink:
             self._cancelled(known, message, event_id, acknowledge)
             return
         observation = known.observation
+        is_first_block = _more_blocks(message)
+        if is_first_block:
+            self.on_cut_short(live, observation)
         report = Report(
             live,
             Trigger.NOTIFY,
@@ -88,6 +96,7 @@ class Uplink:
             message.uint(Option.CONTENT_FORMAT),
             assumed_format(observation),
             time.time(),
+            is_first_block,
         )
         self.publish(report, event_id, acknowledge)
 
@@ -104,7 +113,10 @@ class Uplink:
         event = self.observation_changed(live, observation, ObservationState.ESTABLISHED, code, None)
         self._publisher.publish_event(event, _ignore)
         content_format = message.uint(Option.CONTENT_FORMAT)
-        self.first_value(live, observation, message.message_id, message.payload, content_format, kept=_ignore)
+        self.first_value(
+            live, observation, message.message_id, message.payload, content_format,
+            is_first_block=_more_blocks(message), kept=_ignore,
+        )  # fmt: skip
 
     def first_value(
         self,
@@ -115,6 +127,7 @@ class Uplink:
         content_format: int | None,
         *,
         trigger: Trigger = Trigger.NOTIFY,
+        is_first_block: bool = False,
         kept: Kept,
     ) -> None:
         """Publish the value in the answer to a request to observe; the same answer has the same id."""
@@ -130,6 +143,7 @@ class Uplink:
             content_format,
             assumed_format(observation),
             time.time(),
+            is_first_block,
         )
         self.publish(report, digest("first", live.id, observation.token, message_id, payload), kept)
 
@@ -204,6 +218,15 @@ def assumed_format(observation: Observation | None, path: Path | None = None) ->
     if observation is not None and not observation.composite:
         path = Path.parse(observation.paths[0])
     return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
+
+
+def _more_blocks(message: Message) -> bool:
+    """The M bit of Block2. RFC 7959, 2.2."""
+    return bool((message.uint(Option.BLOCK2) or 0) & _MORE)
+
+
+def _ignore_observation(_live: LiveRegistration, _observation: Observation) -> None:
+    return None
 
 
 def _ignore(_: bool) -> None:
