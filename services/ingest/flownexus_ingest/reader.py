@@ -17,10 +17,14 @@ from flownexus_ingest.message import Message
 
 HEARTBEAT_S = 5.0
 EXPIRES_S = 30.0
+MAX_BYTES = 32 << 20
+"""The most bytes of messages that one request brings, so that a burst of large ones does not fill the memory."""
+
 _NS = 1_000_000_000
 _STATUS, _UNFILLED = "Status", "Nats-Pending-Messages"
 _HEARTBEAT = "100"
 _ENDED = frozenset({"404", "408"})
+_TOO_LARGE_FOR_REST = "Message Size Exceeds MaxBytes"
 _NO_HEADERS: dict[str, str] = {}
 
 
@@ -58,7 +62,9 @@ class EventReader:
             inactive_threshold=2 * EXPIRES_S,
         )
         self._consumer = (await self._js.add_consumer(self._stream, config)).name
-        self._subscription = await self._client.subscribe(self._inbox, cb=self._take)
+        self._subscription = await self._client.subscribe(
+            self._inbox, cb=self._take, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
         await self._ask()
         return self
 
@@ -101,7 +107,12 @@ class EventReader:
         if room <= 0:
             return
         self._asked += room
-        request = {"batch": room, "expires": int(EXPIRES_S * _NS), "idle_heartbeat": int(HEARTBEAT_S * _NS)}
+        request = {
+            "batch": room,
+            "max_bytes": MAX_BYTES,
+            "expires": int(EXPIRES_S * _NS),
+            "idle_heartbeat": int(HEARTBEAT_S * _NS),
+        }
         await self._client.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}", json.dumps(request).encode(), self._inbox
         )
@@ -128,7 +139,7 @@ class EventReader:
         status = headers[_STATUS].split(" ", 1)[0]
         if status == _HEARTBEAT:
             return
-        if status in _ENDED:
+        if status in _ENDED or headers.get("Description") == _TOO_LARGE_FOR_REST:
             self._asked -= min(self._asked, int(headers.get(_UNFILLED, self._asked)))
         else:
             self._lost = f"status {headers[_STATUS]} {headers.get('Description', '')}".strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 from nats.js import JetStreamContext
 
+from flownexus_schemas import jetstream
+from flownexus_schemas.tables.upgrade import upgrade
 from harness.embedded import RunningNats, RunningPostgres
 from harness.event_messages import (
     EventMessage,
@@ -207,8 +209,6 @@ async def test_while_the_database_is_away_it_waits_and_nothing_is_a_dead_letter(
 async def test_a_stream_made_anew_is_read_from_its_start(
     js: JetStreamContext, database_url: str, service: Start
 ) -> None:
-    from flownexus_schemas import jetstream
-
     ingest = service("flownexus_ingest")
     await projected(database_url, await publish(js, registered("dev", T), *temperatures(20)))
     ingest.stop()
@@ -244,3 +244,24 @@ async def test_it_starts_before_the_database_and_nats_are_there(service: Start, 
     await until(lambda: health("healthz") == 200, what="/healthz")
     assert health("readyz") == 503
     ingest.stop()
+
+
+async def test_it_waits_for_the_migrations(js: JetStreamContext, postgres: RunningPostgres, service: Start) -> None:
+    url = postgres.create_database()
+    ingest = service("flownexus_ingest", wait=False, FLOWNEXUS_DATABASE_URL=url)
+    await until(lambda: "UndefinedTable" in ingest.log_text(), what="the first attempt")
+    upgrade(url)
+
+    await until(ingest.is_ready, timeout_s=20, what="readiness")
+
+
+async def test_many_large_messages_at_once_are_taken_in_parts(
+    js: JetStreamContext, database_url: str, service: Start
+) -> None:
+    payload = b64encode(bytes(600_000)).decode()
+    last = await publish(js, *(reported("dev", T + n * S, payload=payload, undecoded="zeros") for n in range(100)))
+    ingest = service("flownexus_ingest")
+    await projected(database_url, last, timeout_s=60)
+
+    assert rows(database_url, "select count(*), min(length(payload)) from undecoded_report") == [(100, 600_000)]
+    assert "ingest.waiting" not in ingest.log_text()
