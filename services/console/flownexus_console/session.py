@@ -37,11 +37,13 @@ class Sessions:
         self.end(request)
         key = str(uuid.uuid4())
         request.session["id"] = key
+        request.session["signed_in"] = True
         self._sessions[key] = Session(token.access_token, account, now + token.expires_in)
 
     def end(self, request: Request) -> None:
         """Sign the browser out."""
         self._sessions.pop(request.session.get("id", ""), None)
+        request.session.pop("signed_in", None)
 
     def of(self, request: Request) -> Session | None:
         """The session of a request, or None if there is none or it is over."""
@@ -49,10 +51,6 @@ class Sessions:
         if session is None or session.expires_at <= self._clock():
             return None
         return session
-
-    def known(self, request: Request) -> bool:
-        """Whether the browser was signed in, even if its session is over by now."""
-        return request.session.get("id", "") in self._sessions
 
 
 def safe_target(target: str) -> str:
@@ -68,7 +66,8 @@ def login_address(target: str, expired: bool) -> str:
     return f"/login?expired=1&{query}" if expired else f"/login?{query}"
 
 
-def to_login(request: Request, expired: bool) -> RedirectResponse:
-    """Send the browser to the login page, and back here after."""
+def to_login(request: Request) -> RedirectResponse:
+    """Send the browser to the login page, and back here after. Its cookie says whether it was signed in before."""
+    expired = bool(request.session.get("signed_in"))
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(login_address(target, expired), status_code=303)

@@ -52,7 +52,7 @@ def test_a_session_ends_with_its_token() -> None:
     assert sessions.of(browser) is not None
     clock.now += 1
     assert sessions.of(browser) is None
-    assert sessions.known(browser)
+    assert "expired=1" in to_login(browser).headers["location"]
 
 
 def test_a_signed_out_browser_has_no_session() -> None:
@@ -60,17 +60,14 @@ def test_a_signed_out_browser_has_no_session() -> None:
     sessions.start(browser, TOKEN, ADA)
     sessions.end(browser)
     assert sessions.of(browser) is None
-    assert not sessions.known(browser)
+    assert "expired" not in to_login(browser).headers["location"]
 
 
-def test_signing_in_forgets_what_is_over() -> None:
-    clock = Clock()
-    sessions, old, new = Sessions(clock), request("old"), request("new")
-    sessions.start(old, TOKEN, ADA)
-    clock.now += 1000
-    sessions.start(new, TOKEN, ADA)
-    assert not sessions.known(old)
-    assert sessions.known(new)
+def test_a_browser_of_before_a_restart_is_told_that_its_session_has_ended() -> None:
+    browser = request()
+    Sessions().start(browser, TOKEN, ADA)
+    assert Sessions().of(browser) is None
+    assert "expired=1" in to_login(browser).headers["location"]
 
 
 @pytest.mark.parametrize("target", ["/", "/endpoints/a%2Fb?x=1", "/?q=sensor&status=online"])
@@ -88,7 +85,7 @@ def test_a_login_leads_nowhere_else(target: str) -> None:
 
 
 def test_the_login_page_knows_where_the_browser_was() -> None:
-    response = to_login(request(path="/endpoints/a", query=b"x=1"), expired=False)
+    response = to_login(request(path="/endpoints/a", query=b"x=1"))
     assert response.status_code == 303
     assert response.headers["location"] == "/login?next=%2Fendpoints%2Fa%3Fx%3D1"
     assert login_address("/", expired=True) == "/login?expired=1&next=%2F"

@@ -28,7 +28,7 @@ def add(console: Console) -> None:
     async def endpoint(request: Request, name: str) -> Response | None:
         session = console.sessions.of(request)
         if session is None:
-            return to_login(request, expired=False)
+            return to_login(request)
         ui.page_title(f"{name} · Flow Nexus")
         view = EndpointView(console, session, name)
         await view.refresh()

@@ -31,7 +31,7 @@ def add(console: Console) -> None:
     async def fleet(request: Request, q: str = "", status: str = "", sort: str = "name") -> Response | None:
         session = console.sessions.of(request)
         if session is None:
-            return to_login(request, expired=False)
+            return to_login(request)
         view = FleetView(
             console, session, q, status if status in list(Status) else "", sort if sort in SORTS else "name"
         )
