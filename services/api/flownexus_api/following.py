@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
 import nats.errors
@@ -51,7 +52,7 @@ async def start_position(bus: Bus, after: int | None) -> int:
     return last if after is None else min(after, last)
 
 
-async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncIterator[Followed | None]:
+async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator[Followed | None, None]:
     """The messages after this sequence whose subject matches a filter, for ever; None each 2 s in which there is none.
 
     Reads only as fast as it is read from: at most 100 messages are on their way.
@@ -59,17 +60,18 @@ async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncIterator[
     position = after
     while True:
         try:
-            async for followed in _consume(bus, filters, position):
-                if followed is not None:
-                    position = followed.sequence
-                yield followed
+            async with contextlib.aclosing(_consume(bus, filters, position)) as messages:
+                async for followed in messages:
+                    if followed is not None:
+                        position = followed.sequence
+                    yield followed
         except (_Lost, Unavailable, APIError, nats.errors.Error, TimeoutError) as error:
             log.info("stream.resumed", after=position, reason=repr(error))
             yield None
             await asyncio.sleep(HEARTBEAT_S)
 
 
-async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncIterator[Followed | None]:
+async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator[Followed | None, None]:
     js = bus.jetstream()
     reconnects = bus.reconnects
     config = ConsumerConfig(
@@ -99,7 +101,8 @@ async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncIterato
             if not messages:
                 yield None
     finally:
-        await _leave(js, subscription, consumer, bus)
+        # A client that goes away cancels us; what we opened is closed all the same.
+        await asyncio.shield(asyncio.create_task(_leave(js, subscription, consumer, bus)))
 
 
 async def _fetch(subscription: _Context.PullSubscription) -> list[Msg]:

@@ -39,17 +39,23 @@ class DatabaseWatch:
                 await task
 
     async def _watch(self) -> None:
+        before: str | None = None
         while True:
-            before, self._ready = self._ready, await self._answers()
-            if self._ready and not before:
-                log.info("database.ready")
+            trouble = await self._trouble()
+            self._ready = trouble == ""
+            if trouble != before:
+                if trouble:
+                    log.warning("database.away", error=trouble)
+                else:
+                    log.info("database.ready")
+            before = trouble
             await asyncio.sleep(INTERVAL_S)
 
-    async def _answers(self) -> bool:
+    async def _trouble(self) -> str:
+        """Why the database does not answer; empty where it does."""
         try:
             async with self._engine.connect() as connection:
                 await connection.execute(text("select from endpoint_status limit 0"))
         except (DBAPIError, PoolTimeout, OSError) as error:
-            log.warning("database.away", error=str(getattr(error, "orig", error)).strip())
-            return False
-        return True
+            return str(getattr(error, "orig", error)).strip() or repr(error)
+        return ""

@@ -15,10 +15,11 @@ from nats.js import JetStreamContext
 
 from flownexus_api import accounts
 from flownexus_schemas import subjects
-from flownexus_schemas.subjects import EventKind
+from flownexus_schemas.subjects import EventKind, Stream
 from harness.embedded import RunningNats
 from harness.server_process import ServerProcess
 from harness.services import ServiceProcess
+from harness.waiting import until
 
 if TYPE_CHECKING:
     from conftest import ServiceFactory
@@ -139,6 +140,22 @@ async def test_a_stream_can_be_of_one_endpoint_and_some_kinds(api: Api, js: JetS
         assert await numbers(one, 3) == [2, 3, 5]
         assert await numbers(kinds, 4) == [1, 3, 4, 5]
         assert await numbers(both, 2) == [3, 5]
+
+
+async def test_who_leaves_leaves_nothing_behind(api: Api, js: JetStreamContext) -> None:
+    async def consumers() -> int:
+        return len(await js.consumers_info(Stream.EVENTS))
+
+    async with api.stream() as quiet, api.stream() as busy:
+        await publish(js, "node", 1)
+        assert await numbers(quiet, 1) == await numbers(busy, 1) == [1]
+        assert await consumers() == 2
+
+    async def none_is_left() -> bool | None:
+        return await consumers() == 0 or None
+
+    # Sooner than JetStream drops them by itself.
+    await until(none_is_left, timeout_s=15, what="an end of the consumers")
 
 
 async def test_nothing_is_missed_or_repeated_over_a_restart_of_nats(

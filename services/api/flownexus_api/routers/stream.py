@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -76,9 +77,10 @@ async def get_stream(
     resume with `Last-Event-ID`, and nothing is missed. A slow client gets events later, never fewer.
     """
     yield ServerSentEvent(comment=f"after {after}", id=str(after), retry=RETRY_MS)
-    async for followed in follow(parts.bus, filters, after):
-        if followed is not None:
-            data = followed.payload.decode("utf-8", "replace")
-            yield ServerSentEvent(raw_data=data, event=followed.kind, id=str(followed.sequence))
-        if time.time() >= ends_at or parts.stopping.is_set():
-            return
+    async with contextlib.aclosing(follow(parts.bus, filters, after)) as messages:
+        async for followed in messages:
+            if followed is not None:
+                data = followed.payload.decode("utf-8", "replace")
+                yield ServerSentEvent(raw_data=data, event=followed.kind, id=str(followed.sequence))
+            if time.time() >= ends_at or parts.stopping.is_set():
+                return
