@@ -21,6 +21,7 @@ from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.observations.observer import Observer
+from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.publisher import Publisher
 from flownexus_gateway.registrations.expiry import Expiry
@@ -130,18 +131,26 @@ async def _serve_devices(
     uplink = Uplink(table, publisher, models, source, saver.later)
     coap = CoapClient()
     requests = DeviceRequests(coap)
+    reads = Reads(requests, uplink)
     observer = Observer(
         table=table,
         registrar=registrar,
         requests=requests,
+        reads=reads,
         uplink=uplink,
         publisher=publisher,
         profiles=profiles,
     )
-    uplink.on_cut_short = observer.read_whole
+    uplink.on_cut_short = reads.whole
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
     commands = CommandServer(
-        client=client, table=table, requests=requests, observer=observer, models=models, gateway_id=gateway_id
+        client=client,
+        table=table,
+        requests=requests,
+        reads=reads,
+        observer=observer,
+        models=models,
+        gateway_id=gateway_id,
     )
     server = RequestServer(Router(table, registrar, uplink).handle)
     dispatcher = CoapDispatcher(table, server, uplink, coap)
@@ -170,6 +179,7 @@ async def _serve_devices(
     udp.stop_reading()
     await commands.stop()
     await observer.stop_all()
+    await reads.stop()
     await server.stop(DRAIN_S / 2)
     await publisher.drain(DRAIN_S / 2)
     for task in tasks:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -29,6 +30,11 @@ MAX_PENDING = 8192
 """Events without a PubAck. Past that a message is not acknowledged and its device sends it again."""
 
 DEADLINE_S = 10.0
+
+RETRY_S = 2.0
+ATTEMPTS = 30
+"""For what no device sends again: a minute of NATS being away."""
+
 _SWEEP_S = 0.5
 _DRAIN_STEP_S = 0.02
 
@@ -104,12 +110,7 @@ class Publisher:
     async def keep(self, event: CloudEvent) -> None:
         """Publish an event and wait for its PubAck. Raises Unavailable."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def kept(is_kept: bool) -> None:
-            if not answer.done():
-                answer.set_result(is_kept)
-
-        self.publish_event(event, kept)
+        self.publish_event(event, partial(_settle, answer))
         if not await answer:
             raise Unavailable("JetStream did not take the event")
 
@@ -159,6 +160,22 @@ class Publisher:
             del self._by_id[pending.message_id]
             for kept in pending.kept:
                 kept(False)
+
+
+async def until_kept(publish: Callable[[Kept], object]) -> None:
+    """Publish again and again until it is kept. Raises Unavailable after ATTEMPTS."""
+    for _ in range(ATTEMPTS):
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        publish(partial(_settle, answer))
+        if await answer:
+            return
+        await asyncio.sleep(RETRY_S)
+    raise Unavailable("JetStream did not take the event")
+
+
+def _settle(future: asyncio.Future[bool], result: bool) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 def _refusal(message: Msg) -> str | None:

@@ -9,11 +9,19 @@ from typing import Any, NamedTuple
 from aiocoap.error import Error as CoapError
 from aiocoap.error import UnparsableMessage
 from aiocoap.interfaces import MessageInterface
-from aiocoap.message import Message
+from aiocoap.message import Message as AiocoapMessage
 from aiocoap.numbers.codes import Code
 
 from flownexus_gateway import aiocoap_private
-from flownexus_gateway.transport.datagram import MalformedDatagram, code_text, diagnostic_text
+from flownexus_gateway.transport.datagram import (
+    MalformedDatagram,
+    Message,
+    Option,
+    Type,
+    code_text,
+    diagnostic_text,
+    uint,
+)
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.errors import FlowNexusError
 
@@ -36,8 +44,7 @@ class DeviceRequest(NamedTuple):
 
 
 class DeviceAnswer(NamedTuple):
-    """The answer, whatever its code. `is_first_block`: it is cut short, as only whole requests are put
-    together from blocks."""
+    """The answer, whatever its code. `block2` is the option's value; `message_id` is 0 where there is none."""
 
     code: int
     payload: bytes
@@ -46,7 +53,7 @@ class DeviceAnswer(NamedTuple):
     location: tuple[str, ...]
     token: bytes
     message_id: int
-    is_first_block: bool
+    block2: int | None
 
     @property
     def is_success(self) -> bool:
@@ -62,6 +69,16 @@ class DeviceAnswer(NamedTuple):
         """The payload of an error as text. RFC 7252, 5.5.2."""
         return diagnostic_text(self.payload)
 
+    def as_message(self) -> Message:
+        """With the options that an observation looks at, as a datagram has them."""
+        numbers = (
+            (Option.OBSERVE, self.observe),
+            (Option.CONTENT_FORMAT, self.content_format),
+            (Option.BLOCK2, self.block2),
+        )
+        options = [(number, uint(value)) for number, value in numbers if value is not None]
+        return Message(Type.CON, self.code, self.message_id, self.token, options, self.payload)
+
 
 class CoapClient:
     """Shares the sockets of the server: what is no notification and no request is given to `dispatch`."""
@@ -72,7 +89,7 @@ class CoapClient:
     def dispatch(self, data: bytes, peer: Peer) -> None:
         """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram."""
         try:
-            message = Message.decode(data, remote=peer)
+            message = AiocoapMessage.decode(data, remote=peer)
         except (UnparsableMessage, ValueError, IndexError) as error:
             raise MalformedDatagram("aiocoap") from error
         self._messages.dispatch_message(message)
@@ -83,7 +100,9 @@ class CoapClient:
 
     async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """Raises NoAnswer. A large answer is fetched block by block, unless a token is chosen."""
-        message = Message(code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload)
+        message = AiocoapMessage(
+            code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload
+        )
         message.opt.content_format, message.opt.accept = wanted.content_format, wanted.accept
         message.opt.observe = wanted.observe
         message.remote = peer
@@ -123,6 +142,7 @@ class _PeerInterface(MessageInterface):
 
 
 def _read(answer: Any) -> DeviceAnswer:
+    block = answer.opt.block2
     content_format = answer.opt.content_format
     return DeviceAnswer(
         int(answer.code),
@@ -132,5 +152,5 @@ def _read(answer: Any) -> DeviceAnswer:
         tuple(answer.opt.location_path),
         bytes(answer.token or b""),
         answer.mid or 0,
-        answer.opt.block2 is not None and answer.opt.block2.more and answer.opt.block2.block_number == 0,
+        None if block is None else block.block_number << 4 | block.more << 3 | block.size_exponent,
     )

@@ -16,6 +16,7 @@ from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.downlink.request_of_command import request_of, require_composite
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import composite_formats, new_token
+from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.report import Report, decode, wire_value
@@ -58,10 +59,10 @@ class CommandServer:
     """Carries out each command in a task of its own; requests to one device wait for each other."""
 
     def __init__(
-        self, *, client: Client, table: RegistrationTable, requests: DeviceRequests, observer: Observer,
+        self, *, client: Client, table: RegistrationTable, requests: DeviceRequests, reads: Reads, observer: Observer,
         models: ObjectModels, gateway_id: str,
     ) -> None:  # fmt: skip
-        self._client, self._table, self._requests = client, table, requests
+        self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._gateway_id = observer, models, gateway_id
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -135,7 +136,7 @@ class CommandServer:
         self, live: LiveRegistration, path: Path, answer: DeviceAnswer, *, composite: bool
     ) -> CommandAnswer:
         if answer.is_success:
-            await self._observer.report_read(live, path, answer, composite)
+            await self._reads.report(live, path, answer, composite)
         return _answered(live, path, answer, self._models, None)
 
 

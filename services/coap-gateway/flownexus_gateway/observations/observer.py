@@ -8,38 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
-from functools import partial
 
 import structlog
-from aiocoap.numbers.codes import FETCH, GET
 
-from flownexus_gateway.downlink.coap_client import DeviceAnswer, DeviceRequest, NoAnswer
-from flownexus_gateway.downlink.device_requests import DeviceRequests, uri_path
+from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
+from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.observations.plan import composite_formats, planned_reads
+from flownexus_gateway.observations.reads import ANSWER_TIMEOUT_S, Reads
+from flownexus_gateway.observations.request_to_observe import request_to_observe
 from flownexus_gateway.profiles import Profiles
-from flownexus_gateway.publisher import Kept, Publisher
-from flownexus_gateway.registrations.identifiers import digest
+from flownexus_gateway.publisher import Publisher, until_kept
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.table import RegistrationTable
-from flownexus_gateway.uplink.report import Report
-from flownexus_gateway.uplink.uplink import Uplink, assumed_format
+from flownexus_gateway.uplink.uplink import Uplink, more_blocks
 from flownexus_schemas.errors import NotFound, Unavailable
 from flownexus_schemas.events import ObservationState, Trigger
-from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.registrations import Observation
 
 log = structlog.get_logger(__name__)
-
-ANSWER_TIMEOUT_S = 60.0
-"""For each request. A device that is there answers the third retransmission (14 to 21 s) at the latest."""
-
-RETRY_S = 2.0
-ATTEMPTS = 30
-"""A minute of NATS being away between a device's answer and its event; the observation stays known meanwhile."""
 
 _REFUSED_FORMAT = frozenset({"4.00", "4.02", "4.04", "4.05", "4.06", "4.15", "5.00", "5.01"})
 """Codes after which a composite request is made again in the other format. Zephyr 3.1: 4.04, 4.15."""
@@ -54,15 +42,14 @@ class Observer:
         table: RegistrationTable,
         registrar: Registrar,
         requests: DeviceRequests,
+        reads: Reads,
         uplink: Uplink,
         publisher: Publisher,
         profiles: Profiles,
     ) -> None:
-        self._table, self._registrar, self._requests = table, registrar, requests
+        self._table, self._registrar, self._requests, self._reads = table, registrar, requests, reads
         self._uplink, self._publisher, self._profiles = uplink, publisher, profiles
         self._tasks: dict[LiveRegistration, asyncio.Task[None]] = {}
-        self._reads: set[asyncio.Task[None]] = set()
-        self._reading: set[str] = set()
 
     def begin(self, live: LiveRegistration) -> None:
         """Start on what is not established yet."""
@@ -78,7 +65,7 @@ class Observer:
             task.cancel()
 
     async def stop_all(self) -> None:
-        tasks = [*self._tasks.values(), *self._reads]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,7 +102,7 @@ class Observer:
         answer = None
         if not passive:
             # Zephyr ends an observation only for the token that began it.
-            answer = await self._requests.send(live, _request(live, observation, observe=1), timeout_s)
+            answer = await self._requests.send(live, request_to_observe(live, observation, observe=1), timeout_s)
         code = None if answer is None else answer.code_text
         await self._outcome(live, observation, ObservationState.CANCELLED, code, None)
         await self._registrar.save(live)
@@ -142,27 +129,6 @@ class Observer:
             await asyncio.gather(outcome, self._report(live, observation, answer, Trigger.READ))
         return observation, answer
 
-    def read_whole(self, live: LiveRegistration, observation: Observation) -> None:
-        """Read what a notification was too small for, in blocks. RFC 7959, 2.6."""
-        if observation.token in self._reading:
-            return
-        self._reading.add(observation.token)
-        task = asyncio.create_task(self._read_whole(live, observation))
-        self._reads.add(task)
-        task.add_done_callback(self._reads.discard)
-
-    async def _read_whole(self, live: LiveRegistration, observation: Observation) -> None:
-        request = _request(live, observation, observe=None)._replace(token=None)
-        base = Path() if observation.composite else Path.parse(observation.paths[0])
-        try:
-            answer = await self._requests.send(live, request, ANSWER_TIMEOUT_S)
-            if answer.is_success:
-                await self.report_read(live, base, answer, observation.composite)
-        except (NoAnswer, Unavailable) as error:
-            log.warning("read.no_answer", endpoint=live.endpoint, path=str(base), reason=str(error))
-        finally:
-            self._reading.discard(observation.token)
-
     async def _carry_out(self, live: LiveRegistration) -> None:
         pending = [observation for observation in live.stored.observations if not observation.established]
         # Without an answer of ours it is from the bucket, not new; what was begun before a restart is done again.
@@ -173,7 +139,7 @@ class Observer:
                 if not observation.composite:
                     await self._try_to_observe(live, observation)
             for path in reads:
-                await self._read_once(live, Path.parse(path))
+                await self._reads.once(live, Path.parse(path))
             for observation in pending:
                 if observation.composite:
                     await self._try_to_observe(live, observation)
@@ -191,52 +157,27 @@ class Observer:
         self, live: LiveRegistration, observation: Observation, timeout_s: float
     ) -> tuple[Observation, DeviceAnswer]:
         if not observation.composite:
-            return observation, await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
+            return observation, await self._requests.send(
+                live, request_to_observe(live, observation, observe=0), timeout_s
+            )
         first, second = composite_formats(live.registration)
         chosen = observation.content_format or first
         other = second if chosen != second else first
-        answer = await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
+        answer = await self._requests.send(live, request_to_observe(live, observation, observe=0), timeout_s)
         if answer.code_text not in _REFUSED_FORMAT:
             return observation, answer
         observation = observation.model_copy(update={"content_format": int(other)})
         self._replace(live, observation)
         self._reopen(observation)
-        return observation, await self._requests.send(live, _request(live, observation, observe=0), timeout_s)
-
-    async def _read_once(self, live: LiveRegistration, path: Path) -> None:
-        try:
-            answer = await self._requests.send(live, DeviceRequest(GET, uri_path(live, path)), ANSWER_TIMEOUT_S)
-        except NoAnswer as error:
-            log.warning("read.no_answer", endpoint=live.endpoint, path=str(path), reason=str(error))
-            return
-        if not answer.is_success:
-            log.warning("read.refused", endpoint=live.endpoint, path=str(path), code=answer.code_text)
-            return
-        await self.report_read(live, path, answer, composite=False)
-
-    async def report_read(self, live: LiveRegistration, path: Path, answer: DeviceAnswer, composite: bool) -> None:
-        """Publish the values of an answer to a read. Raises Unavailable."""
-        report = Report(
-            live, Trigger.READ, composite, None, None, path, answer.payload, answer.content_format,
-            assumed_format(None, path), time.time(),
-        )  # fmt: skip
-        event_id = digest("read", live.id, answer.token, answer.message_id, answer.payload)
-        await _until_kept(lambda kept: self._publish_report(report, event_id, kept))
-
-    def _publish_report(self, report: Report, event_id: str, kept: Kept) -> None:
-        self._uplink.publish(report, event_id, kept)
+        return observation, await self._requests.send(live, request_to_observe(live, observation, observe=0), timeout_s)
 
     async def _report(
         self, live: LiveRegistration, observation: Observation, answer: DeviceAnswer, trigger: Trigger
     ) -> None:
-        await _until_kept(
-            lambda kept: self._uplink.first_value(
-                live, observation, answer.message_id, answer.payload, answer.content_format, trigger=trigger,
-                is_first_block=answer.is_first_block, kept=kept,
-            )
-        )  # fmt: skip
-        if answer.is_first_block:
-            self.read_whole(live, observation)
+        message = answer.as_message()
+        await until_kept(lambda kept: self._uplink.first_value(live, observation, message, trigger=trigger, kept=kept))
+        if more_blocks(message):
+            self._reads.whole(live, observation)
 
     async def _outcome(
         self,
@@ -256,7 +197,7 @@ class Observer:
             live.observe(tuple(other for other in live.stored.observations if other.token != observation.token))
             self._table.set_tokens(live)
         event = self._uplink.observation_changed(live, observation, state, code, text)
-        await _until_kept(lambda kept: self._publisher.publish_event(event, kept))
+        await until_kept(lambda kept: self._publisher.publish_event(event, kept))
 
     def _replace(self, live: LiveRegistration, observation: Observation) -> None:
         rest = tuple(observation if other.token == observation.token else other for other in live.stored.observations)
@@ -272,37 +213,3 @@ class Observer:
 
 def _find(live: LiveRegistration, paths: tuple[str, ...]) -> Observation | None:
     return next((known for known in live.stored.observations if set(known.paths) == set(paths)), None)
-
-
-def _request(live: LiveRegistration, observation: Observation, observe: int | None) -> DeviceRequest:
-    """Observe or, with 1, no longer; with None read once. LwM2M Transport 1.1.1, 6.4.4."""
-    token = bytes.fromhex(observation.token)
-    if not observation.composite:
-        return DeviceRequest(GET, uri_path(live, Path.parse(observation.paths[0])), observe=observe, token=token)
-    content_format = observation.content_format or composite_formats(live.registration)[0]
-    return DeviceRequest(
-        FETCH,
-        uri_path(live, Path()),
-        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], content_format),
-        content_format=content_format,
-        # Zephyr reads the body in the format of Accept.
-        accept=content_format,
-        observe=observe,
-        token=token,
-    )
-
-
-async def _until_kept(publish: Callable[[Kept], None]) -> None:
-    """Publish until it is kept. Raises Unavailable after ATTEMPTS."""
-    for _ in range(ATTEMPTS):
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        publish(partial(_settle, answer))
-        if await answer:
-            return
-        await asyncio.sleep(RETRY_S)
-    raise Unavailable("JetStream did not take the event")
-
-
-def _settle(future: asyncio.Future[bool], result: bool) -> None:
-    if not future.done():
-        future.set_result(result)

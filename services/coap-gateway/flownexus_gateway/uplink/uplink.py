@@ -72,17 +72,13 @@ class Uplink:
         live.seen_after_answer = True
         if live.peer.socket_address != peer.socket_address:
             self._follow(live, peer)
-        sequence = message.uint(Option.OBSERVE)
-        event_id = digest(
-            "reported", live.endpoint, header.token, header.message_id, -1 if sequence is None else sequence,
-            message.code, message.payload,
-        )  # fmt: skip
+        event_id = _event_id(live, message)
         acknowledge = _acknowledgement(header, peer)
         if message.code >> 5 != _SUCCESS:
             self._cancelled(known, message, event_id, acknowledge)
             return
         observation = known.observation
-        is_first_block = _more_blocks(message)
+        is_first_block = more_blocks(message)
         if is_first_block:
             self.on_cut_short(live, observation)
         report = Report(
@@ -112,40 +108,35 @@ class Uplink:
         live, observation, code = known.live, known.observation, code_text(message.code)
         event = self.observation_changed(live, observation, ObservationState.ESTABLISHED, code, None)
         self._publisher.publish_event(event, _ignore)
-        content_format = message.uint(Option.CONTENT_FORMAT)
-        self.first_value(
-            live, observation, message.message_id, message.payload, content_format,
-            is_first_block=_more_blocks(message), kept=_ignore,
-        )  # fmt: skip
+        self.first_value(live, observation, message, kept=_ignore)
 
     def first_value(
         self,
         live: LiveRegistration,
         observation: Observation,
-        message_id: int,
-        payload: bytes,
-        content_format: int | None,
+        answer: Message,
         *,
         trigger: Trigger = Trigger.NOTIFY,
-        is_first_block: bool = False,
         kept: Kept,
     ) -> None:
-        """Publish the value in the answer to a request to observe; the same answer has the same id."""
-        base_path = Path() if observation.composite else Path.parse(observation.paths[0])
+        """Publish the value in the answer to a request to observe.
+
+        Its id is that of a notification: a device that sends it again may mean either.
+        """
         report = Report(
             live,
             trigger,
             observation.composite,
             observation.event_type,
             observation,
-            base_path,
-            payload,
-            content_format,
+            Path() if observation.composite else Path.parse(observation.paths[0]),
+            answer.payload,
+            answer.uint(Option.CONTENT_FORMAT),
             assumed_format(observation),
             time.time(),
-            is_first_block,
+            more_blocks(answer),
         )
-        self.publish(report, digest("first", live.id, observation.token, message_id, payload), kept)
+        self.publish(report, _event_id(live, answer), kept)
 
     def publish(self, report: Report, event_id: str, kept: Kept) -> list[TimedRecord]:
         """Publish a report; its values, decoded. `kept` as in Publisher.publish."""
@@ -220,9 +211,18 @@ def assumed_format(observation: Observation | None, path: Path | None = None) ->
     return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
 
 
-def _more_blocks(message: Message) -> bool:
+def more_blocks(message: Message) -> bool:
     """The M bit of Block2. RFC 7959, 2.2."""
     return bool((message.uint(Option.BLOCK2) or 0) & _MORE)
+
+
+def _event_id(live: LiveRegistration, message: Message) -> str:
+    """The same for a retransmission, also after a restart of the gateway."""
+    sequence = message.uint(Option.OBSERVE)
+    return digest(
+        "reported", live.endpoint, message.token, message.message_id, -1 if sequence is None else sequence,
+        message.code, message.payload,
+    )  # fmt: skip
 
 
 def _ignore_observation(_live: LiveRegistration, _observation: Observation) -> None:

@@ -1,0 +1,84 @@
+"""Reads of a device that nobody on the bus asked for, and how any read is reported. LwM2M Core 1.1.1, 6.3.1."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+import structlog
+from aiocoap.numbers.codes import GET
+
+from flownexus_gateway.downlink.coap_client import DeviceAnswer, DeviceRequest, NoAnswer
+from flownexus_gateway.downlink.device_requests import DeviceRequests, uri_path
+from flownexus_gateway.observations.request_to_observe import request_to_observe
+from flownexus_gateway.publisher import until_kept
+from flownexus_gateway.registrations.identifiers import digest
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.uplink.report import Report
+from flownexus_gateway.uplink.uplink import Uplink, assumed_format
+from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.events import Trigger
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.registrations import Observation
+
+log = structlog.get_logger(__name__)
+
+ANSWER_TIMEOUT_S = 60.0
+"""For each request. A device that is there answers the third retransmission (14 to 21 s) at the latest."""
+
+
+class Reads:
+    """Reads, each published as `reported`."""
+
+    def __init__(self, requests: DeviceRequests, uplink: Uplink) -> None:
+        self._requests, self._uplink = requests, uplink
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading: set[str] = set()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def once(self, live: LiveRegistration, path: Path) -> None:
+        """Read a path; a refusal is only logged. Raises Unavailable."""
+        try:
+            answer = await self._requests.send(live, DeviceRequest(GET, uri_path(live, path)), ANSWER_TIMEOUT_S)
+        except NoAnswer as error:
+            log.warning("read.no_answer", endpoint=live.endpoint, path=str(path), reason=str(error))
+            return
+        if not answer.is_success:
+            log.warning("read.refused", endpoint=live.endpoint, path=str(path), code=answer.code_text)
+            return
+        await self.report(live, path, answer, composite=False)
+
+    async def report(self, live: LiveRegistration, path: Path, answer: DeviceAnswer, composite: bool) -> None:
+        """Publish the values of an answer to a read. Raises Unavailable."""
+        report = Report(
+            live, Trigger.READ, composite, None, None, path, answer.payload, answer.content_format,
+            assumed_format(None, path), time.time(),
+        )  # fmt: skip
+        event_id = digest("read", live.id, answer.token, answer.message_id, answer.payload)
+        await until_kept(partial(self._uplink.publish, report, event_id))
+
+    def whole(self, live: LiveRegistration, observation: Observation) -> None:
+        """Read what a notification was too small for, in blocks. RFC 7959, 2.6."""
+        if observation.token in self._reading:
+            return
+        self._reading.add(observation.token)
+        task = asyncio.create_task(self._read_whole(live, observation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_whole(self, live: LiveRegistration, observation: Observation) -> None:
+        request = request_to_observe(live, observation, observe=None)._replace(token=None)
+        base = Path() if observation.composite else Path.parse(observation.paths[0])
+        try:
+            answer = await self._requests.send(live, request, ANSWER_TIMEOUT_S)
+            if answer.is_success:
+                await self.report(live, base, answer, observation.composite)
+        except (NoAnswer, Unavailable) as error:
+            log.warning("read.no_answer", endpoint=live.endpoint, path=str(base), reason=str(error))
+        finally:
+            self._reading.discard(observation.token)

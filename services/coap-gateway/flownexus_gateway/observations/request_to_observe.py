@@ -1,0 +1,31 @@
+"""The CoAP requests of an observation. LwM2M Transport 1.1.1, 6.4.4; RFC 7641."""
+
+from __future__ import annotations
+
+from aiocoap.numbers.codes import FETCH, GET
+
+from flownexus_gateway.downlink.coap_client import DeviceRequest
+from flownexus_gateway.downlink.device_requests import uri_path
+from flownexus_gateway.observations.plan import composite_formats
+from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.lwm2m import codecs
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.registrations import Observation
+
+
+def request_to_observe(live: LiveRegistration, observation: Observation, observe: int | None) -> DeviceRequest:
+    """Observe with 0, no longer with 1, read the same with None; with the token of the observation."""
+    token = bytes.fromhex(observation.token)
+    if not observation.composite:
+        return DeviceRequest(GET, uri_path(live, Path.parse(observation.paths[0])), observe=observe, token=token)
+    content_format = observation.content_format or composite_formats(live.registration)[0]
+    return DeviceRequest(
+        FETCH,
+        uri_path(live, Path()),
+        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], content_format),
+        content_format=content_format,
+        # Zephyr reads the body in the format of Accept.
+        accept=content_format,
+        observe=observe,
+        token=token,
+    )
