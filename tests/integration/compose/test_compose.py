@@ -1,0 +1,96 @@
+"""deploy/compose, as far as it can be tried without a Docker engine: with the real NATS server and our own settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from flownexus_api.settings import ApiSettings
+from flownexus_console.settings import ConsoleSettings
+from flownexus_gateway.settings import GatewaySettings
+from flownexus_ingest.settings import IngestSettings
+from flownexus_local.embedded.nats import binary
+from flownexus_local.services import SERVICES
+
+COMPOSE = Path(__file__).parents[3] / "deploy" / "compose"
+DOCUMENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "gateway": GatewaySettings,
+    "ingest": IngestSettings,
+    "api": ApiSettings,
+    "console": ConsoleSettings,
+}
+
+
+def environment(service: str) -> dict[str, str]:
+    return dict(DOCUMENT["services"][service].get("environment", {}))
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> dict[str, str]:
+    """What make-secrets writes, made in a folder of the test's own."""
+    script = tmp_path / "make-secrets"
+    script.write_bytes((COMPOSE / "make-secrets").read_bytes())
+    script.chmod(0o755)
+    subprocess.run([script], check=True, capture_output=True)
+    written = tmp_path / ".env"
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    again = subprocess.run([script], check=False, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+    return dict(line.split("=", 1) for line in written.read_text().splitlines())
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_the_environment_of_a_service_is_what_its_settings_read(
+    service: str, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("FLOWNEXUS_")]:
+        monkeypatch.delenv(name)
+    fields = SETTINGS[service].model_fields
+    for name, value in environment(service).items():
+        assert name.removeprefix("FLOWNEXUS_").lower() in fields, f"{service} reads no {name}"
+        monkeypatch.setenv(name, re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: secrets[match[1]], value))
+    SETTINGS[service]()
+
+
+def test_each_service_runs_a_command_that_the_image_has() -> None:
+    assert set(SETTINGS) <= set(SERVICES)
+    for service in SETTINGS:
+        assert DOCUMENT["services"][service]["command"] == ["service", service]
+    assert DOCUMENT["services"]["migrate"]["command"] == ["migrate"]
+
+
+def test_no_secret_has_a_default_and_all_are_generated(secrets: dict[str, str]) -> None:
+    text = (COMPOSE / "compose.yaml").read_text()
+    used = set(re.findall(r"\$\{(\w+)", text))
+    assert used == set(secrets)
+    assert all(len(value) >= 64 for value in secrets.values())
+    assert len(set(secrets.values())) == len(secrets)
+    assert not re.findall(r"\$\{\w+(?!\w|:\?)", text), "a secret without a value must stop compose, with advice"
+
+
+def test_images_are_pinned() -> None:
+    for service in DOCUMENT["services"].values():
+        assert re.search(r":\d+\.\d+", service["image"]), service["image"]
+
+
+def test_the_nats_server_takes_the_configuration(secrets: dict[str, str], tmp_path: Path) -> None:
+    configuration = tmp_path / "nats-server.conf"
+    configuration.write_text((COMPOSE / "nats-server.conf").read_text().replace("/data", str(tmp_path / "data")))
+    checked = subprocess.run(
+        [binary(), "-t", "-c", configuration],
+        env={"NATS_PASSWORD": secrets["NATS_PASSWORD"]},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
