@@ -16,7 +16,7 @@ from flownexus_ingest.dead_letters import set_aside
 from flownexus_ingest.faults import is_of_the_message
 from flownexus_ingest.message import Message
 from flownexus_ingest.projection import project
-from flownexus_ingest.reader import EventReader
+from flownexus_ingest.reader import EventReader, ReaderLost
 from flownexus_ingest.rows import Rows
 from flownexus_ingest.writer import Writer
 
@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 
 
 class Pipeline:
-    """Brings the tables from `position` on to the end of the stream and keeps them there."""
+    """Brings the tables from `position`, which moves with each commit, to the end of the stream, and keeps them so."""
 
     def __init__(self, js: JetStreamContext, stream: str, reader: EventReader, writer: Writer, position: int) -> None:
         self._js, self._stream = js, stream
         self._reader, self._writer = reader, writer
-        self._position = position
+        self.position = position
         self._batches: asyncio.Queue[tuple[list[Message], Rows]] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
@@ -40,7 +40,11 @@ class Pipeline:
 
     async def _read(self) -> None:
         while True:
-            messages = await self._reader.batch()
+            try:
+                messages = await self._reader.batch()
+            except ReaderLost:
+                await self._batches.join()  # what was read is written first, so that each start gets on
+                raise
             await self._batches.put((messages, project(messages)))
 
     async def _write(self) -> None:
@@ -50,24 +54,25 @@ class Pipeline:
                 await self._set_aside(message, reason)
             await self._commit(messages, rows)
             metrics.LAG_MESSAGES.set(messages[-1].pending)
+            self._batches.task_done()
 
     async def _commit(self, messages: Sequence[Message], rows: Rows) -> None:
         """Commit these messages; where rows are refused, halve until the one at fault is alone, and set it aside."""
         started = perf_counter()
         try:
-            await self._writer.write(rows, self._position, messages[-1].sequence)
+            await self._writer.write(rows, self.position, messages[-1].sequence)
         except psycopg.Error as error:
             if not is_of_the_message(error):
                 raise
             await self._halve(messages, error)
             return
-        self._position = messages[-1].sequence
+        self.position = messages[-1].sequence
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
-        metrics.POSITION.set(self._position)
+        metrics.POSITION.set(self.position)
         metrics.MESSAGES.inc(len(messages))
         metrics.BATCH_MESSAGES.observe(len(messages))
         metrics.ROWS.inc(rows.count)
-        log.debug("batch.committed", messages=len(messages), rows=rows.count, upto=self._position)
+        log.debug("batch.committed", messages=len(messages), rows=rows.count, upto=self.position)
 
     async def _halve(self, messages: Sequence[Message], error: psycopg.Error) -> None:
         if len(messages) == 1:

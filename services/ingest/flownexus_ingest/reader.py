@@ -24,7 +24,9 @@ _NS = 1_000_000_000
 _STATUS, _UNFILLED = "Status", "Nats-Pending-Messages"
 _HEARTBEAT = "100"
 _ENDED = frozenset({"404", "408"})
-_TOO_LARGE_FOR_REST = "Message Size Exceeds MaxBytes"
+_ENDED_BY_SIZE = frozenset({"Batch Completed", "Message Size Exceeds MaxBytes"})
+"""A request with `max_bytes` ends with 409 and one of these; any other 409 is the end of the consumer."""
+
 _NO_HEADERS: dict[str, str] = {}
 
 
@@ -139,7 +141,7 @@ class EventReader:
         status = headers[_STATUS].split(" ", 1)[0]
         if status == _HEARTBEAT:
             return
-        if status in _ENDED or headers.get("Description") == _TOO_LARGE_FOR_REST:
-            self._asked -= min(self._asked, int(headers.get(_UNFILLED, self._asked)))
+        if status in _ENDED or headers.get("Description") in _ENDED_BY_SIZE:
+            self._asked -= min(self._asked, int(headers.get(_UNFILLED, 0)))
         else:
             self._lost = f"status {headers[_STATUS]} {headers.get('Description', '')}".strip()

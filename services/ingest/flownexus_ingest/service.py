@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
 CONNECT_TIMEOUT_S = 5
+DEAD_PEER_MS = 15_000
+"""After so long without an answer of the database's machine the connection counts as broken."""
+
+LAG_INTERVAL_S = 5.0
 
 _AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.TimeoutError, ReaderLost, PositionMoved)
 
@@ -34,6 +38,7 @@ class Ingest:
     def __init__(self, settings: IngestSettings, models: ObjectModels) -> None:
         self._settings, self._models = settings, models
         self._client: Client | None = None
+        self._pipeline: Pipeline | None = None
         self._working = False
 
     def is_connected(self) -> bool:
@@ -47,6 +52,7 @@ class Ingest:
     async def run(self) -> None:
         """Work; whatever is away is waited for, with growing pauses."""
         delay = FIRST_DELAY_S
+        lag = asyncio.create_task(self._measure_lag())
         try:
             while True:
                 try:
@@ -61,6 +67,7 @@ class Ingest:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
         finally:
+            lag.cancel()
             if self._client is not None:
                 await self._client.close()
 
@@ -70,7 +77,10 @@ class Ingest:
         js = bus.jetstream(self._client)
         info = await js.stream_info(Stream.EVENTS)
         connection = await psycopg.AsyncConnection.connect(
-            self._settings.database_url.get_secret_value(), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+            self._settings.database_url.get_secret_value(),
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            tcp_user_timeout=DEAD_PEER_MS,
         )
         async with connection:
             writer = Writer(connection, Stream.EVENTS, self._models)
@@ -82,7 +92,20 @@ class Ingest:
             async with EventReader(self._client, js, Stream.EVENTS, position, self._settings.ingest_batch) as reader:
                 self._working = True
                 log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
-                await Pipeline(js, Stream.EVENTS, reader, writer, position).run()
+                self._pipeline = Pipeline(js, Stream.EVENTS, reader, writer, position)
+                await self._pipeline.run()
+
+    async def _measure_lag(self) -> None:
+        """Keep the lag true while nothing is written too."""
+        while True:
+            await asyncio.sleep(LAG_INTERVAL_S)
+            if self._client is None or not self._client.is_connected or self._pipeline is None:
+                continue
+            try:
+                info = await bus.jetstream(self._client).stream_info(Stream.EVENTS)
+            except _AWAY:
+                continue
+            metrics.LAG_MESSAGES.set(max(0, info.state.last_seq - self._pipeline.position))
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -39,6 +39,12 @@ def temperatures(count: int, endpoints: int = 7, start: int = 0) -> list[EventMe
     ]
 
 
+def shown(ingest: ServiceProcess, *lines: str) -> bool:
+    """Whether /metrics has these lines, each after `flownexus_ingest_`."""
+    text = httpx.get(f"{ingest.health_url}/metrics", trust_env=False).text
+    return all(f"flownexus_ingest_{line}" in text for line in lines)
+
+
 async def dead_letters(js: JetStreamContext) -> list[dict[str, Any]]:
     last = (await js.stream_info("LWM2M_DEAD_LETTERS")).state.last_seq
     return [
@@ -66,12 +72,8 @@ async def test_bad_messages_become_dead_letters_and_the_others_rows(
     assert letters[0]["reason"].startswith("InvalidMessage: not an event")
     assert "DataError" in letters[1]["reason"]
 
-    def shown() -> bool:
-        text = httpx.get(f"{ingest.health_url}/metrics", trust_env=False).text
-        wanted = ("dead_letters_total 2.0", "messages_total 202.0", "lag_messages 0.0", f"position {last}.0")
-        return all(f"flownexus_ingest_{line}" in text for line in wanted)
-
-    await until(shown, what="the metrics")
+    wanted = ("dead_letters_total 2.0", "messages_total 202.0", "lag_messages 0.0", f"position {last}.0")
+    await until(lambda: shown(ingest, *wanted), what="the metrics")
 
 
 CONTENT = (
@@ -197,6 +199,7 @@ async def test_while_the_database_is_away_it_waits_and_nothing_is_a_dead_letter(
     try:
         last = await publish(js, *temperatures(500, start=10))
         await until(lambda: not ingest.is_ready(), what="readiness to go")
+        await until(lambda: shown(ingest, "lag_messages 500.0"), timeout_s=20, what="the lag")
     finally:
         postgres.start()
     await projected(database_url, last, timeout_s=60)
