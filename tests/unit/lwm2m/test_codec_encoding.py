@@ -130,6 +130,23 @@ def test_times_that_differ_are_sent_each_and_none_where_there_is_none() -> None:
     )
 
 
+@pytest.mark.parametrize("content_format", [110, 112, 1543, 11542, 11543, 11544])
+def test_a_value_outside_of_the_path_is_not_sent(content_format: int) -> None:
+    with pytest.raises(CodecError, match="at /3/0/9, not at /3/1"):
+        encode([Record(Path(3, 0, 9), DataType.INTEGER, 1)], content_format, Path(3, 1))
+
+
+def test_tlv_is_not_sent_to_the_root() -> None:
+    with pytest.raises(CodecError, match="several objects"):
+        encode([Record(Path(3, 0, 9), DataType.INTEGER, 1)], ContentFormat.TLV, Path())
+
+
+def test_tlv_of_a_resource_has_a_value_or_instances() -> None:
+    records = [Record(Path(3, 0, 7), DataType.INTEGER, 1), Record(Path(3, 0, 7, 0), DataType.INTEGER, 1)]
+    with pytest.raises(CodecError, match="both a value and instances"):
+        encode(records, ContentFormat.TLV, Path(3, 0))
+
+
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), 2.0**63, -(2.0**63)])
 @pytest.mark.parametrize("content_format", [110, 112, 11543])
 def test_what_is_no_time_is_not_sent(content_format: int, time: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import cbor2
 import pytest
 
-from flownexus_schemas.lwm2m.codecs import decode, decode_paths, encode, encode_paths
+from flownexus_schemas.lwm2m.codecs import SUPPORTED, decode, decode_paths, encode, encode_paths
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
@@ -228,6 +228,11 @@ def test_tlv_that_does_not_belong_below_the_path_is_refused(base: str, payload: 
         decode(bytes.fromhex(payload), ContentFormat.TLV, Path.parse(base), MODELS)
 
 
+def test_tlv_of_the_resource_is_taken_for_its_instance() -> None:
+    decoded = decode(bytes.fromhex("C2071388"), ContentFormat.TLV, Path(3, 0, 7, 1), MODELS)
+    assert decoded == [Record(Path(3, 0, 7, 1), DataType.INTEGER, 5000)]
+
+
 @pytest.mark.parametrize("size", [3, 5, 6, 7])
 def test_tlv_integers_of_odd_sizes_are_taken(size: int) -> None:
     payload = bytes([0xC0 | size, 9]) + (-95).to_bytes(size, signed=True)
@@ -253,8 +258,8 @@ def test_cbor_that_is_no_single_value_is_refused(payload: str, reason: str) -> N
         decode(bytes.fromhex(payload), ContentFormat.CBOR, UNKNOWN, MODELS)
 
 
-@pytest.mark.parametrize("content_format", [0, 42, 60, 110, 112, 1542, 11542])
-@pytest.mark.parametrize("base", [Path(3), Path(3, 0), FLOAT, UNKNOWN])
+@pytest.mark.parametrize("content_format", sorted(SUPPORTED))
+@pytest.mark.parametrize("base", [Path(), Path(3), Path(3, 0), FLOAT, UNKNOWN])
 def test_an_empty_payload_has_no_records(content_format: int, base: Path) -> None:
     assert decode(b"", content_format, base, MODELS) == []
 

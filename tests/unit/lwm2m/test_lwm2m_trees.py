@@ -45,6 +45,11 @@ def test_a_tree_that_is_no_tree_of_paths_below_the_base_is_refused(tree: Any) ->
         decode(cbor2.dumps(tree), ContentFormat.LWM2M_CBOR, Path(3), MODELS)
 
 
+def test_ids_reach_65535() -> None:
+    decoded = decode(cbor2.dumps({65535: {65535: {65535: b""}}}), ContentFormat.LWM2M_CBOR, Path(), MODELS)
+    assert [record.path for record in decoded] == [Path(65535, 65535, 65535)]
+
+
 def test_a_tree_has_one_value_at_a_path() -> None:
     single = Record(Path(3, 0, 9), DataType.INTEGER, 1)
     instance = Record(Path(3, 0, 9, 0), DataType.INTEGER, 1)
