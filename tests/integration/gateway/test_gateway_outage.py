@@ -128,8 +128,15 @@ async def test_a_gateway_that_starts_before_nats_waits_for_it(
     assert not is_ready(waiting)
     waiting.stop()
     waiting.launch()
-    nats_server.start()
-    await until(waiting.is_ready, timeout_s=20)
+    await until(lambda: "refused" in waiting.log_text(), timeout_s=20)
+    with LockstepDevice(int(waiting.env["FLOWNEXUS_COAP_PORT"]), "device-1") as client:
+        register = client.register_datagram("</1/0>", message_id=1)
+        client.send(register)
+        nats_server.start()
+        await until(waiting.is_ready, timeout_s=20)
+        assert client.exchange(register).code == CREATED
+        with pytest.raises(Silence):
+            client.receive(AWAY_S)
     waiting.stop()
 
 

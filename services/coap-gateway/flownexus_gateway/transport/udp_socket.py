@@ -70,7 +70,8 @@ class UdpSocket:
         return port
 
     def start(self, receive: Receive) -> None:
-        """Begin to read. Until then datagrams wait in the system's buffer."""
+        """Begin to read. What came before is dropped: it may be hours old, and who is still there sends it again."""
+        self._drop_waiting()
         self._receive = receive
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
 
@@ -87,6 +88,11 @@ class UdpSocket:
     def peer(self, host: str, port: int) -> Peer:
         """The peer at a stored address."""
         return Peer(socket_address_of(host, port, self._socket.family), None, self.send)
+
+    def _drop_waiting(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(1)
 
     def _readable(self) -> None:
         for _ in range(_PER_WAKE_UP):
