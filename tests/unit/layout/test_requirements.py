@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^\| (S\d{3}) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-SHOWN_BY = re.compile(r"`([\w/.-]+?)(?:::(\w+))?`")
+SHOWN_BY = re.compile(r"`((?:tests|docs|deploy|schemas)/[\w/.-]+|[A-Z]\w+(?:\.md)?)(?:::(\w+))?`")
 
 
 def rows() -> list[tuple[str, str, str]]:
