@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import nats
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from flownexus_schemas.events import LogLine, LogReported, subject_of
+from harness.system import RunningSystem
 from harness.watched_page import OpenPage, TakeScreenshot
 
 POINTS = """() => {
@@ -25,6 +33,21 @@ INK = """() => {
         if (data[i] < 60 && data[i + 1] > 120 && data[i + 2] > 130 && data[i + 3] > 200) line += 1;
     return line;
 }"""
+
+
+async def publish_logs(nats_url: str, endpoint: str, *lines: str) -> None:
+    client = await nats.connect(nats_url)
+    now = datetime.now(UTC)
+    for line in lines:
+        event = LogReported(
+            id=uuid.uuid4().hex,
+            source="/gateway/gw-1",
+            subject=endpoint,
+            time=now,
+            data=LogLine(level="warning", text=line, time=now),
+        )
+        await client.jetstream().publish(subject_of(event), event.model_dump_json().encode())
+    await client.close()
 
 
 def reading(page: Page, path: str) -> str:
@@ -99,6 +122,21 @@ def test_an_event_opens_to_its_values(open_page: OpenPage) -> None:
     expect(event).to_contain_text("environment")
     event.locator("summary").click()
     expect(event.locator(".resources")).to_contain_text("Humidity")
+
+
+def test_the_log_of_a_device_can_be_searched(system: RunningSystem, open_page: OpenPage) -> None:
+    lines = ("modem attached", "low <b>memory</b>")
+    with ThreadPoolExecutor() as pool:  # this thread has the loop of the browser
+        pool.submit(asyncio.run, publish_logs(str(system.connection.nats_url), "sim-00006", *lines)).result()
+    page = open_page("/endpoints/sim-00006").page
+    log = page.get_by_label("Log", exact=True)
+    expect(log.locator("li")).to_have_count(2)
+    expect(log).to_contain_text("low <b>memory</b>")
+    page.get_by_label("Search the log").fill("MODEM")
+    expect(log.locator("li")).to_have_count(1)
+    expect(log).to_contain_text("modem attached")
+    page.get_by_label("Search the log").fill("never said")
+    expect(log).to_contain_text("No line has this text in it.")
 
 
 def test_resources_without_a_value_can_be_shown(open_page: OpenPage) -> None:

@@ -18,6 +18,7 @@ from flownexus_console.api_models import (
     EndpointDetail,
     EndpointPage,
     EventPage,
+    LogPage,
     ObjectTree,
     ReadingPage,
     Span,
@@ -73,6 +74,11 @@ class ApiClient:
     async def events(self, token: str, name: str, limit: int) -> EventPage:
         """The newest stored events of an endpoint."""
         return await self._get(token, _endpoint(name, "/events"), {"limit": limit}, EventPage)
+
+    async def logs(self, token: str, name: str, q: str, limit: int) -> LogPage:
+        """The newest lines of an endpoint's own log; with `q`, those with this text in them."""
+        query: Query = {"limit": limit, "q": q} if q else {"limit": limit}
+        return await self._get(token, _endpoint(name, "/logs"), query, LogPage)
 
     async def readings(self, token: str, name: str, path: str, span: Span) -> ReadingPage:
         """Single readings of one resource in a span of time, MOST_READINGS of them at most."""

@@ -191,6 +191,22 @@ class BucketPage(Frozen):
     items: tuple[Bucket, ...]
 
 
+class LogLine(Frozen):
+    """One line of a device's own log."""
+
+    id: str
+    time: AwareDatetime
+    level: str
+    text: str
+
+
+class LogPage(Frozen):
+    """Some log lines, newest first, and the cursor of the rest."""
+
+    items: tuple[LogLine, ...]
+    next: str | None = None
+
+
 class EndpointCounts(Frozen):
     """Endpoints by status."""
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from flownexus_console.api_models import EndpointDetail, Observation, StoredEvent
+from flownexus_console.api_models import EndpointDetail, LogLine, Observation, StoredEvent
 
 
 class EndpointFacts(Element, component="endpoint_facts.js"):
@@ -67,4 +67,17 @@ class EventList(Element, component="event_list.js"):
     def show(self, events: Iterable[StoredEvent]) -> None:
         """Draw these events."""
         self._props.update(stored=[event.model_dump(mode="json") for event in events], clock=time.time())
+        self.update()
+
+
+class LogList(Element, component="log_list.js"):
+    """Lines of the device's own log, newest first. `searched`: only those that match are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._props.update(lines=None, searched=False, clock=time.time())
+
+    def show(self, lines: Iterable[LogLine], searched: bool) -> None:
+        """Draw these lines."""
+        self._props.update(lines=[line.model_dump(mode="json") for line in lines], searched=searched, clock=time.time())
         self.update()

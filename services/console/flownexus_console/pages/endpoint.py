@@ -1,4 +1,4 @@
-"""One endpoint: presence, registration, objects with live values, history, observations, events."""
+"""One endpoint: presence, registration, objects with live values, history, observations, events, log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flownexus_console.errors import ApiRefused, SignedOut
 from flownexus_console.frame import Console, Frame, hide, show, text
 from flownexus_console.history_panel import HistoryPanel
 from flownexus_console.live import Pulse, follow
+from flownexus_console.log_panel import LogPanel
 from flownexus_console.object_values import ObjectValues
 from flownexus_console.session import Session, to_login
 from flownexus_schemas.events import Event, ValuesReported
@@ -59,6 +60,7 @@ class EndpointView:
                 with ui.element("div").classes("past"):
                     self._observations = ObservationList()
                     self._events = EventList()
+                    self._log = LogPanel(console.api, session.token, name, self._frame)
 
     async def live(self) -> None:
         """Keep the page current until it is closed."""
@@ -99,6 +101,7 @@ class EndpointView:
         events = await self._frame.ask(self._api.events(self._token, self._name, EVENTS_SHOWN))
         if events is not None:
             self._events.show(events.items)
+        await self._log.refresh()
 
     async def _refresh_objects(self) -> None:
         self._objects_stale = False
