@@ -92,6 +92,7 @@ async def measure(messages: int, endpoints: int, folder: Path) -> dict[str, obje
             found = connection.execute("select count(*), count(distinct endpoint_id) from resource").fetchone()
         ingest.stop()
         assert found == (messages, endpoints), found
+        assert "ingest.waiting" not in ingest.log_text()
     (begin, first), (end, _) = points[0], points[-1]
     return {
         "messages": messages,
