@@ -17,8 +17,9 @@ from harness.rows import rows
 
 READING = (
     "insert into resource (time, stream_sequence, record_index, endpoint_id, resource_type_id, object_instance_id, "
-    "received_at, data_type, value_float) select timestamptz '2026-01-01 12:30Z', 1, 0, endpoint.id, resource_type.id, 0, "
-    "now(), 'float', 21.5 from endpoint, resource_type on conflict do nothing"
+    "received_at, data_type, value_float) "
+    "select timestamptz '2026-01-01 12:30Z', 1, 0, endpoint.id, resource_type.id, 0, now(), 'float', 21.5 "
+    "from endpoint, resource_type on conflict do nothing"
 )
 POLICIES = "select proc_name from timescaledb_information.jobs where hypertable_name is not null order by 1"
 
