@@ -8,12 +8,11 @@ import hashlib
 
 def digest(*parts: str | int | bytes) -> str:
     """32 hexadecimal digits of all parts, each with its length."""
-    state = hashlib.blake2b(digest_size=16)
+    pieces: list[bytes] = []
     for part in parts:
         raw = part if isinstance(part, bytes) else str(part).encode()
-        state.update(len(raw).to_bytes(4, "big"))
-        state.update(raw)
-    return state.hexdigest()
+        pieces += (len(raw).to_bytes(4, "big"), raw)
+    return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
 
 
 def registration_id(fingerprint: str, generation: int) -> str:

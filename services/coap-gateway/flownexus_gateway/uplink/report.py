@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -26,8 +26,7 @@ MAX_EVENT_BYTES = 900_000
 _TYPE = ValuesReported.model_fields["type"].default
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One payload from a device. `received_at` in Unix seconds; `assumed_format` where it states none.
 
     `is_first_block`: more blocks follow that are not here. RFC 7959, 2.6.
