@@ -151,11 +151,11 @@ async def test_who_leaves_leaves_nothing_behind(api: Api, js: JetStreamContext) 
         assert await numbers(quiet, 1) == await numbers(busy, 1) == [1]
         assert await consumers() == 2
 
-    async def none_is_left() -> bool | None:
-        return await consumers() == 0 or None
+    async def none_is_left() -> bool:
+        return await consumers() == 0
 
     # Sooner than JetStream drops them by itself.
-    await until(none_is_left, timeout_s=15, what="an end of the consumers")
+    _: bool = await until(none_is_left, timeout_s=15, what="an end of the consumers")
 
 
 async def test_nothing_is_missed_or_repeated_over_a_restart_of_nats(
