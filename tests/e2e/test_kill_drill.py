@@ -69,6 +69,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(victim: str, system: 
     try:
         for _ in range(KILLS):
             kill_under_load(system, victim, prefix)
+            last_kill = time.time()
             assert fleet.is_running, fleet.log_text()
         summary = fleet.finish()
     finally:
@@ -76,6 +77,8 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(victim: str, system: 
     ledger = fleet.ledger()
     acknowledged = values_of(ledger, acknowledged=True)
     assert summary["acknowledged"] > NOTIFICATIONS_PER_S * DURATION_S / 2, summary
+    heard_since = {(line["endpoint"], line["composite"]) for line in ledger if (line["acknowledged"] or 0) > last_kill}
+    assert len(heard_since) == 2 * DEVICES, f"not every observation lives on: {len(heard_since)}; {summary}"
 
     url = system.connection.database_url
 
