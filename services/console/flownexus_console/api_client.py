@@ -122,7 +122,7 @@ class ApiClient:
 async def connected(api_url: str) -> AsyncIterator[ApiClient]:
     """A client of the API at `api_url` while the block runs."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    async with httpx.AsyncClient(base_url=api_url, timeout=TIMEOUT, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=api_url, timeout=TIMEOUT, limits=limits, trust_env=False) as http:
         yield ApiClient(http)
 
 

@@ -20,6 +20,8 @@ from flownexus_schemas.events import Event, ValuesReported
 
 EVENTS_SHOWN = 12
 HISTORY_AGAIN_S = 60.0
+OBJECTS_AGAIN_S = 15.0
+"""Values come live; this is for when the stream is away."""
 
 
 def add(console: Console) -> None:
@@ -70,6 +72,7 @@ class EndpointView:
                 tasks.create_task(self._keep_fresh())
                 tasks.create_task(self._keep_drawn())
                 tasks.create_task(self._keep_history())
+                tasks.create_task(self._keep_objects())
         except* SignedOut:
             self._frame.sign_in_again()
 
@@ -140,6 +143,11 @@ class EndpointView:
             self._draw_soon.clear()
             self._draw_objects()
             await asyncio.sleep(0.25)
+
+    async def _keep_objects(self) -> None:
+        while True:
+            await asyncio.sleep(OBJECTS_AGAIN_S)
+            self._objects_stale = True
 
     async def _keep_history(self) -> None:
         while True:
