@@ -119,3 +119,19 @@ def test_a_silent_api_is_said_and_the_page_catches_up(system: RunningSystem, ope
         os.kill(api, signal.SIGCONT)
     expect(banner).to_be_hidden()
     expect(page.locator(f"{ROWS} .badge.online").first).to_be_visible()
+
+
+def test_a_large_fleet_is_shown_page_by_page(system: RunningSystem, open_page: OpenPage) -> None:
+    names = [f"yard-{number:02}" for number in range(40)]
+    for name in names:
+        with LockstepDevice(system.coap_port, name) as device:
+            device.register("</1/0>", lifetime=300)
+    page = open_page("/").page
+    expect(page.locator(ROWS)).to_have_count(50)
+    expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(ROWS).last).to_contain_text(names[-1])
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    expect(page.get_by_label("Pages")).to_contain_text("51 to ")
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator(ROWS)).to_have_count(50)
