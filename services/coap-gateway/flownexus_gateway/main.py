@@ -143,6 +143,7 @@ async def _serve_devices(
     )
     uplink.on_cut_short = reads.whole
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
+    registrar.on_repeated = observer.again
     commands = CommandServer(
         client=client,
         table=table,

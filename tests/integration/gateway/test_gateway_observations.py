@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from flownexus_schemas.events import ObservationChanged, ObservationState, Trigger, ValuesReported
+from flownexus_schemas.events import EndpointRegistered, ObservationChanged, ObservationState, Trigger, ValuesReported
 from flownexus_schemas.profiles import ObservationProfile, SingleObservation
 from harness.lockstep import (
     ACCEPT,
@@ -21,9 +21,12 @@ from harness.lockstep import (
     SENML_JSON,
     TLV,
     UNSUPPORTED_FORMAT,
+    Heard,
+    Silence,
     datagram,
 )
 from harness.services import ServiceProcess
+from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice
 from integration.gateway.observed_device import (
     ENVIRONMENT,
@@ -194,3 +197,30 @@ async def test_a_rebooted_client_is_observed_anew_and_its_old_token_is_forgotten
     assert client.exchange(client.notification(former, 1, TLV_21_5)).type == RST
     sent = client.notification(token, 1, TLV_21_5)
     assert is_ack(client.exchange(sent), sent)
+
+
+async def test_a_register_repeated_after_its_observation_gets_the_same_location_and_is_observed_again(
+    device: NewDevice, events: Events
+) -> None:
+    """Its answer was lost, or it rebooted within seconds: nothing tells which, and this serves both."""
+    client = device()
+    register = client.register_datagram("</3303/0>", message_id=1)
+    first = client.exchange(register).location()
+    request = client.expect_request(GET, "3303/0/5700")
+    client.answer(request, payload=TLV_21_5, content_format=TLV, observe=0)
+    await events.wait(ValuesReported)
+
+    def observed_again() -> Heard | None:
+        # For a second after the answer nothing is asked: a retransmission may have crossed it.
+        assert client.exchange(register).location() == first
+        try:
+            return client.expect_request(GET, "3303/0/5700", 0.2)
+        except Silence:
+            return None
+
+    again = await until(observed_again)
+    assert again.token == request.token
+    client.answer(again, payload=TLV_21_5, content_format=TLV, observe=0)
+    sent = client.notification(again.token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    assert len(await events.of(EndpointRegistered)) == 1

@@ -7,7 +7,7 @@ import pytest
 from flownexus_gateway import aiocoap_private, errors
 from flownexus_gateway.errors import BlockMissing, TooLarge, code_of
 from flownexus_gateway.registrations.identifiers import digest, registration_id
-from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.live import MAX_TRANSMIT_SPAN_S, LiveRegistration
 from flownexus_gateway.transport import blocks
 from flownexus_gateway.transport.blocks import BlockAssembler
 from flownexus_gateway.transport.duplicates import EXCHANGE_LIFETIME_S, AnsweredRequests
@@ -43,14 +43,23 @@ def live(fingerprint: str = "f") -> LiveRegistration:
     return LiveRegistration(stored, Peer(ADDRESS, None, lambda *_: None), 1)
 
 
-def test_the_same_register_is_a_retransmission_until_the_device_goes_on() -> None:
+def test_the_same_register_is_a_retransmission_until_an_update_shows_that_its_answer_came() -> None:
     one = live()
     one.answered_at = 100
     assert one.is_retransmitted("f", now=140)
     assert not one.is_retransmitted("other", now=140)
     one.seen_after_answer = True
+    assert one.is_retransmitted("f", now=140)
+    one.update(one.registration, now=110)
     assert one.is_retransmitted("f", now=100.5)
-    assert not one.is_retransmitted("f", now=102)
+    assert not one.is_retransmitted("f", now=112)
+
+
+def test_a_device_that_was_heard_does_not_retransmit_a_register_for_longer_than_it_may() -> None:
+    one = live()
+    assert one.is_retransmitted("f", now=100 + MAX_TRANSMIT_SPAN_S + 1)
+    one.seen_after_answer = True
+    assert not one.is_retransmitted("f", now=100 + MAX_TRANSMIT_SPAN_S + 1)
 
 
 def test_after_the_exchange_lifetime_the_same_register_is_a_new_one() -> None:

@@ -58,6 +58,18 @@ class Observer:
         self._tasks[live] = task
         task.add_done_callback(lambda _: self._tasks.pop(live, None) if self._tasks.get(live) is task else None)
 
+    def again(self, live: LiveRegistration) -> None:
+        """Ask again for everything, with the same tokens: a device that has an observation keeps it as it is."""
+        if live in self._tasks:
+            return
+        live.observe(
+            tuple(known.model_copy(update={"established": False}) for known in live.stored.observations)
+        )  # fmt: skip
+        self._table.set_tokens(live)
+        for observation in live.stored.observations:
+            self._reopen(observation)
+        self.begin(live)
+
     def stop(self, live: LiveRegistration) -> None:
         """The registration ended."""
         task = self._tasks.pop(live, None)

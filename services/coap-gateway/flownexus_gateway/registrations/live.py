@@ -13,6 +13,9 @@ from flownexus_schemas.registrations import Observation, StoredRegistration
 EXCHANGE_LIFETIME_S = 247.0
 """For so long a Register with the same bytes may be a retransmission. RFC 7252, 4.8.2."""
 
+MAX_TRANSMIT_SPAN_S = 45.0
+"""The last retransmission of a Register comes no later after its first. RFC 7252, 4.8.2."""
+
 ANSWER_UNDERWAY_S = 1.0
 """For so long after our answer, a retransmission that crossed it may still come."""
 
@@ -21,8 +24,8 @@ ANSWER_UNDERWAY_S = 1.0
 class LiveRegistration:
     """One endpoint's registration. Times in Unix seconds.
 
-    `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device that shows that
-    it got our answer: from then on the same Register is that of a rebooted device, not a retransmission.
+    `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device since our answer
+    to its Register.
     """
 
     stored: StoredRegistration
@@ -58,11 +61,20 @@ class LiveRegistration:
         """Whether a Register of this fingerprint is the one that made this registration, sent again.
 
         A device that reboots sends the same message id and token from the same port (Zephyr), so equal bytes are not
-        enough: a device that has gone on since has no reason to register again but a reboot.
+        enough. After an Update, which names the location that we answered, it is the Register of a reboot. Before, a
+        device may answer our requests and notify although our answer was lost; it sends Register again for
+        MAX_TRANSMIT_SPAN at most.
         """
-        if fingerprint != self.stored.register_fingerprint or now - self.stored.registered_at > EXCHANGE_LIFETIME_S:
+        age = now - self.stored.registered_at
+        if fingerprint != self.stored.register_fingerprint or age > EXCHANGE_LIFETIME_S:
             return False
-        return not self.seen_after_answer or now - self.answered_at < ANSWER_UNDERWAY_S
+        if self.stored.last_seen_at > self.stored.registered_at:
+            return not self.has_gone_on(now)
+        return age <= MAX_TRANSMIT_SPAN_S or not self.seen_after_answer
+
+    def has_gone_on(self, now: float) -> bool:
+        """Whether the device sent anything since our answer, and no retransmission crosses that any more."""
+        return self.seen_after_answer and now - self.answered_at >= ANSWER_UNDERWAY_S
 
     def update(self, registration: Registration, now: float) -> None:
         """Take over the registration after an Update."""

@@ -56,6 +56,7 @@ class Registrar:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         self._under_way: set[str] = set()
         self.on_registered: OnRegistered = _nothing
+        self.on_repeated: OnRegistered = _nothing
         self.on_ended: OnRegistered = _nothing
 
     async def register(self, request: Request) -> str:
@@ -76,7 +77,11 @@ class Registrar:
             async with _Locked(self._locks, stated.endpoint):
                 former = self._table.of_endpoint(stated.endpoint)
                 if former is not None and former.is_retransmitted(fingerprint, request.received_at):
-                    if not former.seen_after_answer:
+                    if former.has_gone_on(request.received_at):
+                        # It may have rebooted and lost its observations: they are asked for again, to no harm.
+                        self.on_repeated(former)
+                        former.answered_at = time.time()
+                    elif not former.seen_after_answer:
                         former.answered_at = time.time()
                     return former.id
                 live = await self._replace(former, stated, fingerprint, request)
