@@ -54,6 +54,17 @@ def test_after_signing_out_the_way_back_leads_to_the_login(system: RunningSystem
     expect(page).to_have_url(re.compile("/login"))
 
 
+def test_signing_out_ends_the_other_tabs_too(system: RunningSystem, open_page: OpenPage) -> None:
+    watched = open_page("/", signed_in=False)
+    sign_in(watched, system)
+    expect(watched.page.get_by_role("heading", name="Fleet")).to_be_visible()
+    other = watched.page.context.new_page()
+    other.goto("/endpoints/sim-00007")
+    expect(other.get_by_role("heading", name="sim-00007")).to_be_visible()
+    watched.page.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_a_user_who_is_locked_out_is_led_to_the_login_and_told(system: RunningSystem, open_page: OpenPage) -> None:
     database_url = str(system.connection.database_url)
     password = add_user(database_url, "grace", "viewer", None)

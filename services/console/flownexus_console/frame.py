@@ -43,7 +43,9 @@ def hide(element: Element) -> None:
 class Frame:
     """The frame of one open page. Content goes into `with frame.content:`."""
 
-    def __init__(self, session: Session, target: str) -> None:
+    def __init__(self, console: Console, session: Session, target: str) -> None:
+        self._sessions = console.sessions
+        self._session = session
         self._target = target
         self._client = ui.context.client
         with ui.element("a").classes("skip").props('href="#content"'):
@@ -65,6 +67,9 @@ class Frame:
             self._show_away(True)
             return None
         except SignedOut:
+            self.sign_in_again()
+            return None
+        if not self._sessions.lasts(self._session):
             self.sign_in_again()
             return None
         self._show_away(False)

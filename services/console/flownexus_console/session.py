@@ -48,9 +48,11 @@ class Sessions:
     def of(self, request: Request) -> Session | None:
         """The session of a request, or None if there is none or it is over."""
         session = self._sessions.get(request.session.get("id", ""))
-        if session is None or session.expires_at <= self._clock():
-            return None
-        return session
+        return session if session is not None and self.lasts(session) else None
+
+    def lasts(self, session: Session) -> bool:
+        """Whether nobody ended the session, in this tab or another, and its token is still good."""
+        return session.expires_at > self._clock() and session in self._sessions.values()
 
 
 def safe_target(target: str) -> str:

@@ -58,8 +58,12 @@ def test_a_session_ends_with_its_token() -> None:
 def test_a_signed_out_browser_has_no_session() -> None:
     sessions, browser = Sessions(), request()
     sessions.start(browser, TOKEN, ADA)
+    open_page = sessions.of(browser)
+    assert open_page is not None
+    assert sessions.lasts(open_page)
     sessions.end(browser)
     assert sessions.of(browser) is None
+    assert not sessions.lasts(open_page)
     assert "expired" not in to_login(browser).headers["location"]
 
 

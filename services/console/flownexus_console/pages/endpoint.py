@@ -51,7 +51,7 @@ class EndpointView:
         self._objects_stale = True
         self._draw_soon = asyncio.Event()
         self._pulse = Pulse(every_s=4.0, rest_s=0.7)
-        self._frame = Frame(session, f"/endpoints/{quote(name, safe='')}")
+        self._frame = Frame(console, session, f"/endpoints/{quote(name, safe='')}")
         with self._frame.content:
             self._facts = EndpointFacts(name)
             self._unknown = text("div", "", "panel empty").props("hidden")

@@ -54,7 +54,7 @@ class FleetView:
         self._next: str | None = None
         self._question = 0
         self._pulse = Pulse(every_s=2.5, rest_s=0.5)
-        self._frame = Frame(session, "/")
+        self._frame = Frame(console, session, "/")
         with self._frame.content:
             text("h1", "Fleet")
             self._counts = FleetCounts(self._filter_status)
