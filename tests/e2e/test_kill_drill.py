@@ -76,7 +76,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_a_kill(victim: str, system: 
         fleet.kill()
     ledger = fleet.ledger()
     acknowledged = values_of(ledger, acknowledged=True)
-    assert summary["acknowledged"] > NOTIFICATIONS_PER_S * DURATION_S / 2, summary
+    assert summary["acknowledged"] > 1000, summary
     heard_since = {(line["endpoint"], line["composite"]) for line in ledger if (line["acknowledged"] or 0) > last_kill}
     assert len(heard_since) == 2 * DEVICES, f"not every observation lives on: {len(heard_since)}; {summary}"
 

@@ -42,7 +42,8 @@ async def test_what_is_acknowledged_is_in_the_stream_once(
     assert summary["registrations"] >= 5
     assert summary["notifications"] == 60
     assert summary["acknowledged"] >= 55
-    assert bool(summary["retransmissions"]) == bool(misfortune)
+    if misfortune:
+        assert summary["retransmissions"] > 0
     reported = Counter(
         Sent(event.subject, record.path, round(record.time.timestamp() * 1_000_000), float(record.value))
         for event in await events(js)
