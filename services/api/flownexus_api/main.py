@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -17,6 +16,7 @@ from pydantic_settings.exceptions import SettingsError
 from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
+from flownexus_api.listener import listen
 from flownexus_api.parts import Parts
 from flownexus_api.readiness import DatabaseWatch
 from flownexus_api.settings import ApiSettings
@@ -71,8 +71,7 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     try:
-        family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
-        listener = socket.create_server((settings.api_host, settings.api_port), family=family, backlog=config.backlog)
+        listener = listen(settings.api_host, settings.api_port)
     except OSError as error:
         _misconfigured(f"cannot listen on {settings.api_host} port {settings.api_port}: {error.strerror}")
     server = _Server(config)

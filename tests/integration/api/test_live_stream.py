@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from nats.js import JetStreamContext
 
 from flownexus_api import accounts
+from flownexus_api.listener import STUCK_AFTER_S, listen
 from flownexus_schemas import subjects
 from flownexus_schemas.subjects import EventKind, Stream
 from harness.embedded import RunningNats
@@ -155,7 +157,31 @@ async def test_who_leaves_leaves_nothing_behind(api: Api, js: JetStreamContext) 
         return await consumers() == 0
 
     # Sooner than JetStream drops them by itself.
-    _: bool = await until(none_is_left, timeout_s=15, what="an end of the consumers")
+    gone: bool = await until(none_is_left, timeout_s=15, what="an end of the consumers")
+    assert gone
+
+
+async def test_a_client_that_leaves_while_it_is_behind_is_no_fault_of_ours(api: Api, js: JetStreamContext) -> None:
+    for number in range(300):
+        await publish(js, "x" * 200, number)
+    for _ in range(5):
+        async with api.stream(last_event_id=0) as events:
+            assert await numbers(events, 1) == [0]
+
+    async def none_is_left() -> bool:
+        return not await js.consumers_info(Stream.EVENTS)
+
+    gone: bool = await until(none_is_left, timeout_s=15, what="an end of the consumers")
+    assert gone
+    assert "Traceback" not in api.process.log_text()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has the option")
+def test_a_connection_knows_when_its_peer_is_stuck() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == STUCK_AFTER_S * 1000
 
 
 async def test_nothing_is_missed_or_repeated_over_a_restart_of_nats(
