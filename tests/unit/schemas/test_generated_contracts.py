@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +104,10 @@ def test_every_command_of_the_contract_is_generated() -> None:
         command.model_fields["operation"].default for command in generate.COMMANDS
     }
     assert json.loads((GENERATED / "asyncapi.json").read_text())["asyncapi"] == "3.0.0"
+
+
+def test_the_openapi_document_is_that_of_the_api() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "flownexus_api", "openapi"], check=True, capture_output=True, text=True
+    ).stdout
+    assert (GENERATED / "openapi.json").read_text() == printed, "run `make schemas` and commit what it writes"
