@@ -5,15 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import nats
 import pytest
 from nats.js import JetStreamContext
 
 from conftest import ServiceFactory
+from flownexus_schemas.commands import (
+    CancelObservation,
+    DiscoverResources,
+    ExecuteResource,
+    PathValue,
+    ReadComposite,
+    ReadResource,
+    WriteAttributes,
+    WriteResource,
+)
+from harness.asking import ask
+from harness.embedded import RunningNats
 from harness.rows import rows
 from harness.waiting import blocking_until, until
 from interop.leshan_device import LeshanDevice, build, running_device
 
 pytestmark = pytest.mark.timeout(300)
+
+TEXT, SENML_JSON, SENML_CBOR, TLV = 0, 110, 112, 11542
 
 VALUES = """
     select r.value_number, r.time, r.received_at
@@ -114,6 +129,56 @@ async def test_what_it_collected_and_sends_keeps_its_own_time(
         sent = await until(lambda: own_times() if len(own_times()) == 2 else None, 20, "two readings with their times")
     assert sorted(reading[0] for reading in sent) == [25.0, 26.0]
     assert all(before <= reading[1].replace(tzinfo=UTC) <= collected for reading in sent)
+
+
+@pytest.mark.parametrize("content_format", [None, TEXT, TLV, SENML_JSON, SENML_CBOR])
+async def test_it_is_read_in_every_format(
+    coap_port: int, nats_server: RunningNats, database_url: str, class_path: str, content_format: int | None
+) -> None:
+    endpoint = "leshan-5"
+    client = await nats.connect(nats_server.url)
+    try:
+        with running_device(class_path, coap_port, endpoint) as device:
+            wait_for_observations(database_url, device, endpoint)
+            answer = await ask(client, ReadResource(endpoint=endpoint, path="3/0/0", format=content_format))
+    finally:
+        await client.close()
+    assert [(value.path, value.value) for value in answer.values] == [("3/0/0", "Leshan")]
+
+
+async def test_it_is_discovered_given_attributes_and_read_in_several_places(
+    coap_port: int, nats_server: RunningNats, database_url: str, class_path: str
+) -> None:
+    endpoint = "leshan-6"
+    client = await nats.connect(nats_server.url)
+    try:
+        with running_device(class_path, coap_port, endpoint) as device:
+            wait_for_observations(database_url, device, endpoint)
+            attributes = WriteAttributes(endpoint=endpoint, path="3303/0/5700", attributes={"pmin": 1, "pmax": 60})
+            written = await ask(client, attributes)
+            discovered = await ask(client, DiscoverResources(endpoint=endpoint, path="3303"))
+            several = await ask(client, ReadComposite(endpoint=endpoint, paths=("3/0/0", "3303/0/5701")))
+            missing = await ask(client, ReadResource(endpoint=endpoint, path="3303/0/5799"))
+            lifetime = WriteResource(endpoint=endpoint, path="1/0/1", values=(PathValue(path="1/0/1", value=77),))
+            changed = await ask(client, lifetime)
+            device.wait_for("updated")
+            triggered = await ask(client, ExecuteResource(endpoint=endpoint, path="1/0/8"))
+            device.wait_for("updated", 2)
+            cancelled = await ask(client, CancelObservation(endpoint=endpoint, paths=("3303/0/5700",)))
+    finally:
+        await client.close()
+    assert (written.code, discovered.code, missing.code) == ("2.04", "2.05", "4.04")
+    assert (changed.code, triggered.code, cancelled.code) == ("2.04", "2.04", "2.05")
+    assert discovered.links is not None
+    assert "</3303/0/5700>;pmax=60;pmin=1" in _sorted_attributes(discovered.links)
+    assert {value.path: value.value for value in several.values} == {"3/0/0": "Leshan", "3303/0/5701": "Cel"}
+    lifetime_s = "select lifetime_s from endpoint where name = %s"
+    blocking_until(lambda: rows(database_url, lifetime_s, endpoint) == [(77,)], 20, "the lifetime written")
+
+
+def _sorted_attributes(links: str) -> list[str]:
+    parts = (link.split(";") for link in links.split(","))
+    return [";".join([target, *sorted(attributes)]) for target, *attributes in parts]
 
 
 async def test_queue_mode_is_seen(coap_port: int, database_url: str, class_path: str) -> None:

@@ -11,7 +11,6 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from conftest import ServiceFactory
-from flownexus_schemas import subjects
 from flownexus_schemas.commands import (
     CancelObservation,
     Command,
@@ -26,10 +25,10 @@ from flownexus_schemas.commands import (
     WriteAttributes,
     WriteComposite,
     WriteResource,
-    answer_adapter,
 )
 from flownexus_schemas.events import EndpointRegistered, EndpointUpdated, ValuesReported, parse_event
 from flownexus_schemas.subjects import Stream
+from harness.asking import ask
 from harness.embedded import RunningNats
 from harness.fleet import RunningFleet
 from harness.waiting import until
@@ -45,12 +44,7 @@ class Operator:
         self._client, self._js = client, js
 
     async def ask(self, command: Command) -> CommandAnswer:
-        subject = subjects.gateway_request("gw-1")
-        answer = answer_adapter.validate_json(
-            (await self._client.request(subject, command.model_dump_json().encode(), timeout=20)).data
-        )
-        assert isinstance(answer, CommandAnswer), answer
-        return answer
+        return await ask(self._client, command)
 
     async def read(self, path: str, content_format: int | None = None) -> list[tuple[str, object]]:
         answer = await self.ask(ReadResource(endpoint=ENDPOINT, path=path, format=content_format))
