@@ -23,12 +23,13 @@ _bearer = OAuth2PasswordBearer(TOKEN_PATH, auto_error=False, description="An acc
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is logged in, until `expires_at`."""
+    """Somebody who is logged in, since `logged_in_at` (Unix seconds) and until `expires_at`."""
 
     id: int
     name: str
     role: str
     expires_at: datetime
+    logged_in_at: int
 
 
 async def person(parts: PartsDep, database: Database, token: Annotated[str | None, Depends(_bearer)] = None) -> Person:
@@ -41,7 +42,7 @@ async def person(parts: PartsDep, database: Database, token: Annotated[str | Non
     ).one_or_none()
     if row is None:
         raise NotAuthenticated("This user was disabled or removed.")
-    return Person(claims.user_id, row.name, row.role, claims.expires_at)
+    return Person(claims.user_id, row.name, row.role, claims.expires_at, claims.logged_in_at)
 
 
 def at_least(role: str) -> Callable[[Person], Person]:

@@ -48,7 +48,7 @@ def main() -> None:
     parts = Parts(
         engine=create_engine(settings.database_url.get_secret_value()),
         bus=Bus(),
-        tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s),
+        tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s, settings.session_lifetime_s),
         models=models,
     )
     run(serve(settings, parts))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from flownexus_api.database import driver_url
+from flownexus_api.tokens import SESSION_LIFETIME_S
 from flownexus_runtime.settings import ServiceSettings
 
 
@@ -18,6 +19,12 @@ class ApiSettings(ServiceSettings):
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token_secret: SecretStr = Field(min_length=32, description="Key that signs access tokens, >= 32 characters.")
     token_lifetime_s: int = Field(default=900, ge=5, le=86_400, description="Seconds an access token is good for.")
+    session_lifetime_s: int = Field(
+        default=SESSION_LIFETIME_S,
+        ge=5,
+        le=30 * 86_400,
+        description="Seconds after a login for which its token can be renewed.",
+    )
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")
 
     @field_validator("database_url")

@@ -51,6 +51,12 @@ class ApiClient:
             raise ApiRefused(response.status_code, _detail(response))
         return _read(response, AccessToken)
 
+    async def renew(self, token: str) -> AccessToken:
+        """A new token for one that is still good; SignedOut where the session has lasted as long as it may."""
+        with _translated():
+            response = await self._http.post("/api/v1/auth/renew", headers={"Authorization": f"Bearer {token}"})
+        return _read(response, AccessToken)
+
     async def account(self, token: str) -> Account:
         """Whom the token belongs to."""
         return await self._get(token, "/users/me", {}, Account)

@@ -44,6 +44,7 @@ class Frame:
     """The frame of one open page. Content goes into `with frame.content:`."""
 
     def __init__(self, console: Console, session: Session, target: str) -> None:
+        self._api = console.api
         self._sessions = console.sessions
         self._session = session
         self._target = target
@@ -63,6 +64,7 @@ class Frame:
         """
         try:
             answer = await call
+            await self._sessions.keep(self._session, self._api.renew)
         except ApiAway:
             self._show_away(True)
             return None

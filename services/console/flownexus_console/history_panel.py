@@ -14,6 +14,7 @@ from flownexus_console.chart import Caption, HistoryChart
 from flownexus_console.errors import ApiRefused
 from flownexus_console.frame import Frame, hide, show, text
 from flownexus_console.history import Series, read, span_to_refine
+from flownexus_console.session import Session
 from flownexus_schemas.events import ReportedRecord
 
 RANGES = {
@@ -29,9 +30,9 @@ TO_UTC = "(e) => { const t = new Date(e.target.value); if (!isNaN(t)) emit(t.toI
 class HistoryPanel:
     """One chart of one endpoint."""
 
-    def __init__(self, api: ApiClient, token: str, endpoint: str, frame: Frame) -> None:
+    def __init__(self, api: ApiClient, session: Session, endpoint: str, frame: Frame) -> None:
         self._api = api
-        self._token = token
+        self._session = session
         self._endpoint = endpoint
         self._frame = frame
         self._resource: Resource | None = None
@@ -115,7 +116,9 @@ class HistoryPanel:
     async def _ask(self, span: Span) -> Series | None:
         assert self._resource is not None
         try:
-            return await self._frame.ask(read(self._api, self._token, self._endpoint, self._resource.path, span))
+            return await self._frame.ask(
+                read(self._api, self._session.token, self._endpoint, self._resource.path, span)
+            )
         except ApiRefused as refusal:
             self._say(str(refusal))
             return None

@@ -9,6 +9,7 @@ import structlog
 
 from flownexus_console.api_client import ApiClient
 from flownexus_console.errors import ApiAway, ApiRefused
+from flownexus_console.session import Session
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import Event, parse_event
 
@@ -18,7 +19,7 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 
 async def follow(
-    api: ApiClient, token: str, chosen: Mapping[str, str | list[str]], on_event: Callable[[Event], None]
+    api: ApiClient, session: Session, chosen: Mapping[str, str | list[str]], on_event: Callable[[Event], None]
 ) -> None:
     """Call `on_event` for each event chosen by `endpoint` and `kind`; resumes after an interruption where it left off.
 
@@ -28,7 +29,7 @@ async def follow(
     last_event_id: str | None = None
     while True:
         try:
-            async for event_id, data in api.stream(token, chosen, last_event_id):
+            async for event_id, data in api.stream(session.token, chosen, last_event_id):
                 attempt = 0
                 last_event_id = event_id or last_event_id
                 if not data:

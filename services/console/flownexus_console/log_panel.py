@@ -8,6 +8,7 @@ from nicegui.events import GenericEventArguments
 from flownexus_console.api_client import ApiClient
 from flownexus_console.components.endpoint import LogList
 from flownexus_console.frame import Frame, text
+from flownexus_console.session import Session
 
 LINES_SHOWN = 100
 
@@ -15,9 +16,9 @@ LINES_SHOWN = 100
 class LogPanel:
     """The newest log lines of one endpoint, or those with some text in them."""
 
-    def __init__(self, api: ApiClient, token: str, endpoint: str, frame: Frame) -> None:
+    def __init__(self, api: ApiClient, session: Session, endpoint: str, frame: Frame) -> None:
         self._api = api
-        self._token = token
+        self._session = session
         self._endpoint = endpoint
         self._frame = frame
         self._q = ""
@@ -33,7 +34,7 @@ class LogPanel:
     async def refresh(self) -> None:
         """Read and draw the lines again."""
         q = self._q
-        page = await self._frame.ask(self._api.logs(self._token, self._endpoint, q, LINES_SHOWN))
+        page = await self._frame.ask(self._api.logs(self._session.token, self._endpoint, q, LINES_SHOWN))
         if page is not None and q == self._q:
             self._list.show(page.items, searched=bool(q))
 

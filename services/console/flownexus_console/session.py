@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,13 +14,23 @@ from starlette.responses import RedirectResponse
 from flownexus_console.api_models import AccessToken, Account
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Session:
-    """One signed-in browser. `expires_at` in seconds of the monotonic clock."""
+    """One signed-in browser. `token` is another one after each renewal: read it anew for each call.
+
+    `renew_at` and `expires_at` in seconds of the monotonic clock.
+    """
 
     token: str
     account: Account
+    renew_at: float
     expires_at: float
+    renewing: bool = False
+
+    def take(self, token: AccessToken, now: float) -> None:
+        """Go on with a new token, to be renewed when half of its time is gone."""
+        self.token = token.access_token
+        self.renew_at, self.expires_at = now + token.expires_in / 2, now + token.expires_in
 
 
 class Sessions:
@@ -38,7 +48,9 @@ class Sessions:
         key = str(uuid.uuid4())
         request.session["id"] = key
         request.session["signed_in"] = True
-        self._sessions[key] = Session(token.access_token, account, now + token.expires_in)
+        session = Session("", account, now, now)
+        session.take(token, now)
+        self._sessions[key] = session
 
     def end(self, request: Request) -> None:
         """Sign the browser out."""
@@ -53,6 +65,20 @@ class Sessions:
     def lasts(self, session: Session) -> bool:
         """Whether nobody ended the session, in this tab or another, and its token is still good."""
         return session.expires_at > self._clock() and session in self._sessions.values()
+
+    async def keep(self, session: Session, renew: Callable[[str], Awaitable[AccessToken]]) -> None:
+        """Exchange the token of a session that lasts when half of its time is gone, by one caller at a time.
+
+        Raises what `renew` raises; the session goes on with the token that it has.
+        """
+        if session.renewing or self._clock() < session.renew_at or not self.lasts(session):
+            return
+        session.renewing = True
+        try:
+            asked_at = self._clock()
+            session.take(await renew(session.token), asked_at)
+        finally:
+            session.renewing = False
 
 
 def safe_target(target: str) -> str:

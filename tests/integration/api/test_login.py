@@ -82,24 +82,36 @@ async def test_a_disabled_user_is_out_at_once(client: httpx.AsyncClient, databas
 
 def token(secret: str = SECRET, **changes: object) -> str:
     now = int(time.time())
-    claims = {"iss": "flownexus", "sub": "1", "iat": now, "exp": now + 900} | changes
+    claims = {"iss": "flownexus", "sub": "1", "iat": now, "exp": now + 900, "auth_time": now} | changes
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, "HS256")
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        Tokens(SECRET, 900).issue(1, time.time() - 1000),
+        Tokens(SECRET, 900).issue(1, time.time() - 1000)[0],
         token("another secret, that is not the one of this API"),
         token(iss="someone else"),
         token(exp=None),
+        token(auth_time=None),
         token(sub="vera"),
         token(sub="99999"),
         jwt.encode({"iss": "flownexus", "sub": "1", "iat": 1, "exp": 4_000_000_000}, None, "none"),
         "nonsense",
         "",
     ],
-    ids=["expired", "other key", "other issuer", "endless", "no id", "unknown user", "unsigned", "nonsense", "empty"],
+    ids=[
+        "expired",
+        "other key",
+        "other issuer",
+        "endless",
+        "of no login",
+        "no id",
+        "unknown user",
+        "unsigned",
+        "nonsense",
+        "empty",
+    ],
 )
 async def test_a_token_that_is_not_good_is_refused(client: httpx.AsyncClient, bad: str) -> None:
     answer = await client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {bad}"})

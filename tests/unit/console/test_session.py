@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 
@@ -53,6 +55,64 @@ def test_a_session_ends_with_its_token() -> None:
     clock.now += 1
     assert sessions.of(browser) is None
     assert "expired=1" in to_login(browser).headers["location"]
+
+
+class Renewals:
+    """Stands for the API: counts what it was asked, and answers when let."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.open = asyncio.Event()
+
+    async def __call__(self, token: str) -> AccessToken:
+        self.asked.append(token)
+        await self.open.wait()
+        return AccessToken(access_token=f"{token}+", expires_in=900)
+
+
+async def test_a_token_is_renewed_when_half_of_its_time_is_gone_and_the_session_goes_on() -> None:
+    clock, renewals = Clock(), Renewals()
+    renewals.open.set()
+    sessions, browser = Sessions(clock), request()
+    sessions.start(browser, TOKEN, ADA)
+    session = sessions.of(browser)
+    assert session is not None
+    clock.now += 449
+    await sessions.keep(session, renewals)
+    assert renewals.asked == []
+    for later_s in (2, 451, 451):
+        clock.now += later_s
+        await sessions.keep(session, renewals)
+    assert renewals.asked == ["token", "token+", "token++"]
+    assert session.token == "token+++"
+    assert sessions.of(browser) is session
+
+
+async def test_two_pages_of_a_session_renew_its_token_once() -> None:
+    clock, renewals = Clock(), Renewals()
+    sessions, browser = Sessions(clock), request()
+    sessions.start(browser, TOKEN, ADA)
+    session = sessions.of(browser)
+    assert session is not None
+    clock.now += 500
+    first = asyncio.create_task(sessions.keep(session, renewals))
+    await asyncio.sleep(0)
+    await sessions.keep(session, renewals)
+    renewals.open.set()
+    await first
+    assert renewals.asked == ["token"]
+
+
+async def test_a_session_that_ended_is_not_renewed() -> None:
+    clock, renewals = Clock(), Renewals()
+    sessions, browser = Sessions(clock), request()
+    sessions.start(browser, TOKEN, ADA)
+    session = sessions.of(browser)
+    assert session is not None
+    sessions.end(browser)
+    clock.now += 500
+    await sessions.keep(session, renewals)
+    assert renewals.asked == []
 
 
 def test_a_signed_out_browser_has_no_session() -> None:

@@ -1,4 +1,4 @@
-"""Logging in."""
+"""Logging in, and staying so."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import func, insert, select, update
 
 from flownexus_api import passwords
+from flownexus_api.access import Viewer
 from flownexus_api.documented import answers
 from flownexus_api.errors import NotAuthenticated, TooManyAttempts
 from flownexus_api.parts import PartsDep
@@ -64,4 +65,12 @@ async def get_token(request: Request, parts: PartsDep, form: Annotated[OAuth2Pas
         log.warning("login.failed", name=name[:MAX_AUDITED_NAME], address=address)
         raise NotAuthenticated("The user name or the password is wrong.")
     parts.throttle.succeeded(name, address)
-    return Token(access_token=parts.tokens.issue(user.id, time.time()), expires_in=parts.tokens.lifetime_s)
+    token, good_s = parts.tokens.issue(user.id, time.time())
+    return Token(access_token=token, expires_in=good_s)
+
+
+@router.post("/renew", responses=answers(401, 503))
+async def renew_token(who: Viewer, parts: PartsDep) -> Token:
+    """A new token for one that is still good, until FLOWNEXUS_SESSION_LIFETIME_S after the login; then log in again."""
+    token, good_s = parts.tokens.issue(who.id, time.time(), who.logged_in_at)
+    return Token(access_token=token, expires_in=good_s)

@@ -44,7 +44,7 @@ class EndpointView:
 
     def __init__(self, console: Console, session: Session, name: str) -> None:
         self._api = console.api
-        self._token = session.token
+        self._session = session
         self._name = name
         self._values = ObjectValues()
         self._selected = ""
@@ -57,18 +57,18 @@ class EndpointView:
             self._unknown = text("div", "", "panel empty").props("hidden")
             self._columns = ui.element("div").classes("columns")
             with self._columns:
-                self._history = HistoryPanel(console.api, session.token, name, self._frame)
+                self._history = HistoryPanel(console.api, session, name, self._frame)
                 self._objects = ObjectList(self._choose)
                 with ui.element("div").classes("past"):
                     self._observations = ObservationList()
                     self._events = EventList()
-                    self._log = LogPanel(console.api, session.token, name, self._frame)
+                    self._log = LogPanel(console.api, session, name, self._frame)
 
     async def live(self) -> None:
         """Keep the page current until it is closed."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(self._api, self._token, {"endpoint": self._name}, self._on_event))
+                tasks.create_task(follow(self._api, self._session, {"endpoint": self._name}, self._on_event))
                 tasks.create_task(self._keep_fresh())
                 tasks.create_task(self._keep_drawn())
                 tasks.create_task(self._keep_history())
@@ -89,7 +89,7 @@ class EndpointView:
     async def refresh(self) -> None:
         """Read everything but the history again."""
         try:
-            detail = await self._frame.ask(self._api.endpoint(self._token, self._name))
+            detail = await self._frame.ask(self._api.endpoint(self._session.token, self._name))
         except ApiRefused as refusal:
             self._show_unknown(refusal)
             return
@@ -101,14 +101,14 @@ class EndpointView:
         self._observations.show(detail.observations)
         if self._objects_stale:
             await self._refresh_objects()
-        events = await self._frame.ask(self._api.events(self._token, self._name, EVENTS_SHOWN))
+        events = await self._frame.ask(self._api.events(self._session.token, self._name, EVENTS_SHOWN))
         if events is not None:
             self._events.show(events.items)
         await self._log.refresh()
 
     async def _refresh_objects(self) -> None:
         self._objects_stale = False
-        tree = await self._frame.ask(self._api.objects(self._token, self._name))
+        tree = await self._frame.ask(self._api.objects(self._session.token, self._name))
         if tree is None:
             self._objects_stale = True
             return

@@ -46,7 +46,7 @@ class FleetView:
 
     def __init__(self, console: Console, session: Session, q: str, status: str, sort: str) -> None:
         self._console = console
-        self._token = session.token
+        self._session = session
         self._q = q
         self._status = status
         self._sort = sort
@@ -96,7 +96,7 @@ class FleetView:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(
-                    follow(self._console.api, self._token, COMING_AND_GOING, lambda _: self._pulse.happened())
+                    follow(self._console.api, self._session, COMING_AND_GOING, lambda _: self._pulse.happened())
                 )
                 tasks.create_task(self._keep_fresh())
                 tasks.create_task(self._keep_counted())
@@ -124,7 +124,7 @@ class FleetView:
             query["status"] = self._status
         if self._cursors:
             query["cursor"] = self._cursors[-1]
-        page = await self._frame.ask(self._console.api.endpoints(self._token, query))
+        page = await self._frame.ask(self._console.api.endpoints(self._session.token, query))
         if page is None:
             return
         if question == self._question:
@@ -132,7 +132,7 @@ class FleetView:
 
     async def count(self) -> None:
         """Read and draw the counts over the whole fleet."""
-        statistics = await self._frame.ask(self._console.api.statistics(self._token))
+        statistics = await self._frame.ask(self._console.api.statistics(self._session.token))
         if statistics is not None:
             self._counts.show(statistics)
 
