@@ -63,7 +63,7 @@ def test_the_environment_of_a_service_is_what_its_settings_read(
 
 
 def test_each_service_runs_a_command_that_the_image_has() -> None:
-    assert set(SETTINGS) <= set(SERVICES)
+    assert set(SETTINGS) <= {service.name for service in SERVICES}
     for service in SETTINGS:
         assert DOCUMENT["services"][service]["command"] == ["service", service]
     assert DOCUMENT["services"]["migrate"]["command"] == ["migrate"]
