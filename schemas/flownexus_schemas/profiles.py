@@ -32,6 +32,9 @@ class ObservationProfile(Frozen):
     observe: tuple[SingleObservation, ...] = ()
     observe_composite: tuple[CompositeObservation, ...] = ()
     read_once: tuple[PathText, ...] = ()
+    format: int | None = Field(
+        default=None, ge=0, le=65535, description="Content-Format to ask and write in; chosen by the gateway if null."
+    )
     awake_window_s: float = Field(default=93.0, gt=0, description="Seconds a queue-mode device listens after it sent.")
 
 

@@ -35,3 +35,6 @@ class StoredRegistration(Frozen):
     generation: int = 0
     register_fingerprint: str = ""
     observations: tuple[Observation, ...] = ()
+    formats: dict[str, int] = Field(
+        default_factory=dict, description="Content-Formats that the device taught us, by what they are used for."
+    )

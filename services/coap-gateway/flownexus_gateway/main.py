@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ from flownexus_gateway.bucket import Bucket
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
+from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.profiles import Profiles
@@ -45,6 +47,7 @@ log = structlog.get_logger(__name__)
 CONNECT_RETRY_S = 0.5
 DRAIN_S = 3.0
 STOP_S = 4.0
+FLUSH_S = 0.5
 CANCEL_AGAIN_S = 0.3
 MISCONFIGURED = 2
 
@@ -130,7 +133,7 @@ async def _serve_devices(
     saver = Saver(registrar)
     uplink = Uplink(table, publisher, models, source, saver.later)
     coap = CoapClient()
-    requests = DeviceRequests(coap)
+    requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
     reads = Reads(requests, uplink)
     observer = Observer(
         table=table,
@@ -182,6 +185,10 @@ async def _serve_devices(
     await observer.stop_all()
     await reads.stop()
     await server.stop(DRAIN_S / 2)
+    if publisher.is_connected:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                await saver.flush()
     await publisher.drain(DRAIN_S / 2)
     for task in tasks:
         task.cancel()

@@ -24,6 +24,8 @@ REGISTRATIONS = Gauge("flownexus_gateway_registrations", "Live registrations kno
 OBSERVATIONS = Gauge("flownexus_gateway_observations", "Tokens of observations known to this gateway.")
 DEVICE_REQUESTS = Counter("flownexus_gateway_device_requests", "Requests sent to devices, by outcome.", ["outcome"])
 
+REFUSED_FORMATS = Counter("flownexus_gateway_refused_formats", "Content-Formats that a device refused.")
+
 NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")
 REQUEST_IN = DATAGRAMS_IN.labels("request")
 RESPONSE_IN = DATAGRAMS_IN.labels("response")

@@ -12,10 +12,10 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
-from flownexus_gateway.downlink.device_requests import DeviceRequests
-from flownexus_gateway.downlink.request_of_command import request_of, require_composite
+from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.downlink.request_of_command import request_of, require_composite, use_of
 from flownexus_gateway.observations.observer import Observer
-from flownexus_gateway.observations.plan import composite_formats, new_token
+from flownexus_gateway.observations.plan import new_token
 from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
@@ -59,8 +59,8 @@ class CommandServer:
     """Carries out each command in a task of its own; requests to one device wait for each other."""
 
     def __init__(
-        self, *, client: Client, table: RegistrationTable, requests: DeviceRequests, reads: Reads, observer: Observer,
-        models: ObjectModels, gateway_id: str,
+        self, *, client: Client, table: RegistrationTable, requests: NegotiatedRequests, reads: Reads,
+        observer: Observer, models: ObjectModels, gateway_id: str,
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._gateway_id = observer, models, gateway_id
@@ -101,7 +101,8 @@ class CommandServer:
             raise NotFound(f"{command.endpoint!r} is not registered")
         match command:
             case ObserveResource(path=path):
-                return await self._observe(live, Observation(token=new_token(), paths=(_plain(path),)), command)
+                single = Observation(token=new_token(), paths=(_plain(path),), content_format=command.format)
+                return await self._observe(live, single, command)
             case ObserveComposite(paths=paths, event_type=event_type):
                 require_composite(live)
                 observation = Observation(
@@ -109,13 +110,19 @@ class CommandServer:
                     paths=tuple(_plain(path) for path in paths),
                     composite=True,
                     event_type=event_type,
-                    content_format=command.format or composite_formats(live.registration)[0],
+                    content_format=command.format,
                 )
                 return await self._observe(live, observation, command)
             case CancelObservation(paths=paths, passive=passive):
                 answer = await self._observer.cancel(live, tuple(map(_plain, paths)), passive, command.timeout_s)
                 return CommandAnswer(code="2.05") if answer is None else _plain_answer(answer)
-        answer = await self._requests.send(live, request_of(command, live, self._models), command.timeout_s)
+        _, answer = await self._requests.send(
+            live,
+            use_of(command, live, self._models),
+            lambda format_: request_of(command, live, self._models, format_),
+            command.timeout_s,
+            command.format,
+        )
         match command:
             case ReadResource(path=path):
                 return await self._values(live, Path.parse(path), answer, composite=False)

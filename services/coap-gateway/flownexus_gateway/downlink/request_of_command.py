@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from aiocoap.numbers.codes import DELETE, FETCH, GET, POST, PUT, Code, iPATCH
 
 from flownexus_gateway.downlink.coap_client import DeviceRequest
+from flownexus_gateway.downlink.content_formats import Use
 from flownexus_gateway.downlink.device_requests import uri_path
-from flownexus_gateway.observations.plan import COMPOSITE_SINCE, composite_formats
+from flownexus_gateway.observations.plan import COMPOSITE_SINCE
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.commands import (
     AnyCommand,
@@ -41,15 +42,37 @@ _NATURAL: tuple[tuple[type, DataType], ...] = (
 )
 
 
-def request_of(command: AnyCommand, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
-    """The request. Raises InvalidRequest, CodecError; not for observations, which the observer makes."""
+def use_of(command: AnyCommand, live: LiveRegistration, models: ObjectModels) -> Use | None:
+    """What the command's Content-Format is used for; None where it has none to choose. Raises InvalidRequest."""
+    match command:
+        case ReadResource():
+            return Use.READ
+        case WriteResource(path=path, values=(PathValue() as given,)) if _is_value(path, given):
+            is_opaque = _record(given, live, models).type is DataType.OPAQUE
+            return Use.WRITE_OPAQUE if is_opaque else Use.WRITE_VALUE
+        case WriteResource() | CreateObjectInstance():
+            return Use.WRITE_VALUES
+        case ReadComposite():
+            return Use.READ_COMPOSITE
+        case WriteComposite():
+            return Use.WRITE_COMPOSITE
+    return None
+
+
+def request_of(
+    command: AnyCommand, live: LiveRegistration, models: ObjectModels, format_: int | None = None
+) -> DeviceRequest:
+    """The request in a Content-Format, which is one of `Use` and given where that is.
+
+    Raises InvalidRequest, CodecError; not for observations, which the observer makes.
+    """
     match command:
         case ReadResource(path=path):
-            return DeviceRequest(GET, _uri(live, path), accept=command.format)
+            return DeviceRequest(GET, _uri(live, path), accept=format_)
         case DiscoverResources(path=path):
             return DeviceRequest(GET, _uri(live, path), accept=ContentFormat.LINK_FORMAT)
         case WriteResource():
-            return _write(command, live, models)
+            return _write(command, live, models, _given(format_))
         case WriteAttributes(path=path):
             queries = tuple(
                 name if value is None else f"{name}={value:g}" for name, value in command.attributes.items()
@@ -57,18 +80,18 @@ def request_of(command: AnyCommand, live: LiveRegistration, models: ObjectModels
             return DeviceRequest(PUT, _uri(live, path), queries)
         case ExecuteResource(path=path):
             arguments = (command.arguments or "").encode()
-            format_ = ContentFormat.TEXT if arguments else None
-            return DeviceRequest(POST, _uri(live, path), payload=arguments, content_format=format_)
+            text = ContentFormat.TEXT if arguments else None
+            return DeviceRequest(POST, _uri(live, path), payload=arguments, content_format=text)
         case CreateObjectInstance():
-            return _create(command, live, models)
+            return _create(command, live, models, _given(format_))
         case DeleteObjectInstance(path=path):
             return DeviceRequest(DELETE, _uri(live, path))
         case ReadComposite(paths=paths):
-            asked = _composite_format(command, live)
+            asked = _given(format_)
             body = codecs.encode_paths([Path.parse(path) for path in paths], asked)
             return _composite(live, FETCH, body, asked, accept=asked)
         case WriteComposite():
-            written = _composite_format(command, live)
+            written = _given(format_)
             body = codecs.encode(_records(command.values, live, models), written, Path())
             return _composite(live, iPATCH, body, written)
     raise InvalidRequest(f"{command.operation} is not carried out by one request")
@@ -80,8 +103,15 @@ def require_composite(live: LiveRegistration) -> None:
         raise InvalidRequest("composite operations came with LwM2M 1.1; this device speaks 1.0")
 
 
-def _composite_format(command: ReadComposite | WriteComposite, live: LiveRegistration) -> int:
-    return command.format if command.format is not None else composite_formats(live.registration)[0]
+def _given(format_: int | None) -> int:
+    if format_ is None:
+        raise InvalidRequest("this request needs a Content-Format")
+    return format_
+
+
+def _is_value(path: str, given: PathValue) -> bool:
+    written = Path.parse(path)
+    return written.depth >= 3 and Path.parse(given.path) == written
 
 
 def _composite(
@@ -91,7 +121,7 @@ def _composite(
     return DeviceRequest(code, uri_path(live, Path()), payload=body, content_format=format_, accept=accept)
 
 
-def _write(command: WriteResource, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
+def _write(command: WriteResource, live: LiveRegistration, models: ObjectModels, format_: int) -> DeviceRequest:
     """PUT for a resource or to replace an instance, POST to change part of one. LwM2M Core 1.1.1, 6.3.3."""
     path = Path.parse(command.path)
     records = _records(command.values, live, models)
@@ -99,40 +129,22 @@ def _write(command: WriteResource, live: LiveRegistration, models: ObjectModels)
         raise InvalidRequest(f"every value is at or below {path}")
     if path.depth < 2:
         raise InvalidRequest("a write is to an object instance or to what is below it")
-    format_ = command.format if command.format is not None else _write_format(path, records, live)
     code = POST if path.depth == 2 and not command.replace else PUT
     payload = codecs.encode(records, format_, path)
     return DeviceRequest(code, uri_path(live, path), payload=payload, content_format=format_)
 
 
-def _create(command: CreateObjectInstance, live: LiveRegistration, models: ObjectModels) -> DeviceRequest:
+def _create(command: CreateObjectInstance, live: LiveRegistration, models: ObjectModels, format_: int) -> DeviceRequest:
     path = Path.parse(command.path)
     if path.depth > 2:
         raise InvalidRequest("what is created is an object instance")
     records = _records(command.values, live, models)
-    format_ = command.format if command.format is not None else _instance_format(live)
     # Without an id, the payload has the resources alone and the device chooses the instance.
     base = Path(path.object_id)
     if path.depth == 1 and records:
         base = Path(path.object_id, records[0].path.object_instance_id)
     payload = codecs.encode(records, format_, base)
     return DeviceRequest(POST, uri_path(live, Path(path.object_id)), payload=payload, content_format=format_)
-
-
-def _write_format(path: Path, records: Sequence[Record], live: LiveRegistration) -> int:
-    if path.depth >= 3 and len(records) == 1 and records[0].path == path:
-        return ContentFormat.OPAQUE if records[0].type is DataType.OPAQUE else ContentFormat.TEXT
-    return _instance_format(live)
-
-
-def _instance_format(live: LiveRegistration) -> int:
-    """What the device states, else TLV for LwM2M 1.0 and SenML CBOR since."""
-    stated = live.registration.content_formats
-    for known in (ContentFormat.SENML_CBOR, ContentFormat.SENML_JSON, ContentFormat.TLV):
-        if known in stated:
-            return known
-    is_old = (version_key(live.registration.lwm2m_version) or (1, 0)) < COMPOSITE_SINCE
-    return ContentFormat.TLV if is_old else ContentFormat.SENML_CBOR
 
 
 def _records(values: Sequence[PathValue], live: LiveRegistration, models: ObjectModels) -> list[Record]:

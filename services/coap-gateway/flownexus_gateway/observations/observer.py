@@ -12,8 +12,9 @@ import contextlib
 import structlog
 
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
-from flownexus_gateway.downlink.device_requests import DeviceRequests
-from flownexus_gateway.observations.plan import composite_formats, planned_reads
+from flownexus_gateway.downlink.content_formats import REFUSALS, Use
+from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.observations.plan import planned_reads
 from flownexus_gateway.observations.reads import ANSWER_TIMEOUT_S, Reads
 from flownexus_gateway.observations.request_to_observe import request_to_observe
 from flownexus_gateway.profiles import Profiles
@@ -29,9 +30,6 @@ from flownexus_schemas.registrations import Observation
 
 log = structlog.get_logger(__name__)
 
-_REFUSED_FORMAT = frozenset({"4.00", "4.02", "4.04", "4.05", "4.06", "4.15", "5.00", "5.01"})
-"""Codes after which a composite request is made again in the other format. Zephyr 3.1: 4.04, 4.15."""
-
 
 class Observer:
     """Carries out the plan of each registration, in a task of its own."""
@@ -41,7 +39,7 @@ class Observer:
         *,
         table: RegistrationTable,
         registrar: Registrar,
-        requests: DeviceRequests,
+        requests: NegotiatedRequests,
         reads: Reads,
         uplink: Uplink,
         publisher: Publisher,
@@ -97,7 +95,8 @@ class Observer:
         self._reopen(observation)
         await self._registrar.save(live)
         try:
-            return await self.observe(live, observation, timeout_s)
+            is_only_format = wanted.content_format is not None
+            return await self.observe(live, observation, timeout_s, is_only_format=is_only_format)
         finally:
             await self._registrar.save(live)
 
@@ -114,18 +113,27 @@ class Observer:
         answer = None
         if not passive:
             # Zephyr ends an observation only for the token that began it.
-            answer = await self._requests.send(live, request_to_observe(live, observation, observe=1), timeout_s)
+            request = request_to_observe(live, observation, observe=1)
+            answer = await self._requests.send_as_is(live, request, timeout_s)
         code = None if answer is None else answer.code_text
         await self._outcome(live, observation, ObservationState.CANCELLED, code, None)
         await self._registrar.save(live)
         return answer
 
     async def observe(
-        self, live: LiveRegistration, observation: Observation, timeout_s: float = ANSWER_TIMEOUT_S
+        self,
+        live: LiveRegistration,
+        observation: Observation,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        *,
+        is_only_format: bool = False,
     ) -> tuple[Observation, DeviceAnswer]:
-        """Ask for one observation and publish what came of it. Raises NoAnswer, Unavailable."""
+        """Ask for one observation and publish what came of it. Raises NoAnswer, Unavailable.
+
+        `is_only_format`: the observation's Content-Format is what the caller wants, and no other is tried.
+        """
         try:
-            observation, answer = await self._ask(live, observation, timeout_s)
+            observation, answer = await self._ask(live, observation, timeout_s, is_only_format)
         except NoAnswer as error:
             await self._outcome(live, observation, ObservationState.REFUSED, None, str(error))
             raise
@@ -166,22 +174,27 @@ class Observer:
             await self.observe(live, observation)
 
     async def _ask(
-        self, live: LiveRegistration, observation: Observation, timeout_s: float
+        self, live: LiveRegistration, observation: Observation, timeout_s: float, is_only_format: bool
     ) -> tuple[Observation, DeviceAnswer]:
-        if not observation.composite:
-            return observation, await self._requests.send(
-                live, request_to_observe(live, observation, observe=0), timeout_s
-            )
-        first, second = composite_formats(live.registration)
-        chosen = observation.content_format or first
-        other = second if chosen != second else first
-        answer = await self._requests.send(live, request_to_observe(live, observation, observe=0), timeout_s)
-        if answer.code_text not in _REFUSED_FORMAT:
-            return observation, answer
-        observation = observation.model_copy(update={"content_format": int(other)})
-        self._replace(live, observation)
-        self._reopen(observation)
-        return observation, await self._requests.send(live, request_to_observe(live, observation, observe=0), timeout_s)
+        """In one format after the other. The token is the same, so what comes after a refusal is an answer again."""
+        use = Use.READ_COMPOSITE if observation.composite else Use.READ
+        former = () if observation.content_format is None else (observation.content_format,)
+        formats = tuple(dict.fromkeys([*former, *self._requests.choices(live, use)]))
+        if is_only_format:
+            formats = former or formats
+        for number, format_ in enumerate(formats, start=1):
+            if observation.content_format != format_:
+                observation = observation.model_copy(update={"content_format": format_})
+                self._replace(live, observation)
+            self._reopen(observation)
+            request = request_to_observe(live, observation, observe=0)
+            answer = await self._requests.send_as_is(live, request, timeout_s)
+            if number == len(formats) or answer.code_text not in REFUSALS[use]:
+                break
+            self._requests.refused(live, use, format_, answer.code_text)
+        if number > 1 and answer.is_success:
+            self._requests.learn(live, use, format_)
+        return observation, answer
 
     async def _report(
         self, live: LiveRegistration, observation: Observation, answer: DeviceAnswer, trigger: Trigger

@@ -44,7 +44,6 @@ def planned_observations(profile: ObservationProfile, registration: Registration
                 paths=present,
                 composite=True,
                 event_type=composite.event_type,
-                content_format=composite_formats(registration)[0],
                 established=False,
             )
         )

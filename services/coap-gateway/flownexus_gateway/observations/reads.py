@@ -10,7 +10,9 @@ import structlog
 from aiocoap.numbers.codes import GET
 
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, DeviceRequest, NoAnswer
-from flownexus_gateway.downlink.device_requests import DeviceRequests, uri_path
+from flownexus_gateway.downlink.content_formats import Use
+from flownexus_gateway.downlink.device_requests import uri_path
+from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.observations.request_to_observe import request_to_observe
 from flownexus_gateway.publisher import until_kept
 from flownexus_gateway.registrations.identifiers import digest
@@ -31,7 +33,7 @@ ANSWER_TIMEOUT_S = 60.0
 class Reads:
     """Reads, each published as `reported`."""
 
-    def __init__(self, requests: DeviceRequests, uplink: Uplink) -> None:
+    def __init__(self, requests: NegotiatedRequests, uplink: Uplink) -> None:
         self._requests, self._uplink = requests, uplink
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: set[str] = set()
@@ -44,7 +46,10 @@ class Reads:
     async def once(self, live: LiveRegistration, path: Path) -> None:
         """Read a path; a refusal is only logged. Raises Unavailable."""
         try:
-            answer = await self._requests.send(live, DeviceRequest(GET, uri_path(live, path)), ANSWER_TIMEOUT_S)
+            _, answer = await self._requests.send(
+                live, Use.READ, lambda format_: DeviceRequest(GET, uri_path(live, path), accept=format_),
+                ANSWER_TIMEOUT_S,
+            )  # fmt: skip
         except NoAnswer as error:
             log.warning("read.no_answer", endpoint=live.endpoint, path=str(path), reason=str(error))
             return
@@ -75,7 +80,7 @@ class Reads:
         request = request_to_observe(live, observation, observe=None)._replace(token=None)
         base = Path() if observation.composite else Path.parse(observation.paths[0])
         try:
-            answer = await self._requests.send(live, request, ANSWER_TIMEOUT_S)
+            answer = await self._requests.send_as_is(live, request, ANSWER_TIMEOUT_S)
             if answer.is_success:
                 await self.report(live, base, answer, observation.composite)
         except (NoAnswer, Unavailable) as error:

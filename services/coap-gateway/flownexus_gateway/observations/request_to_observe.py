@@ -17,7 +17,8 @@ def request_to_observe(live: LiveRegistration, observation: Observation, observe
     """Observe with 0, no longer with 1, read the same with None; with the token of the observation."""
     token = bytes.fromhex(observation.token)
     if not observation.composite:
-        return DeviceRequest(GET, uri_path(live, Path.parse(observation.paths[0])), observe=observe, token=token)
+        path = uri_path(live, Path.parse(observation.paths[0]))
+        return DeviceRequest(GET, path, accept=observation.content_format, observe=observe, token=token)
     content_format = observation.content_format or composite_formats(live.registration)[0]
     return DeviceRequest(
         FETCH,

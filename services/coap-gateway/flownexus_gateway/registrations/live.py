@@ -91,6 +91,10 @@ class LiveRegistration:
         """Replace the list of observations."""
         self.stored = self.stored.model_copy(update={"observations": observations})
 
+    def learn_format(self, use: str, content_format: int) -> None:
+        """Remember the Content-Format that the device took."""
+        self.stored = self.stored.model_copy(update={"formats": {**self.stored.formats, use: content_format}})
+
     def _read_links(self) -> None:
         self.versions = {int(object_id): version for object_id, version in self.registration.object_versions.items()}
         self.objects = tuple(Path.parse(link) for link in self.registration.object_links)

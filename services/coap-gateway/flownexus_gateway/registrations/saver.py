@@ -30,10 +30,14 @@ class Saver:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL_S)
-            changed, self._changed = self._changed, set()
-            for live in changed:
-                try:
-                    await self._registrar.save(live)
-                except Unavailable as error:
-                    log.warning("registration.not_stored", endpoint=live.endpoint, reason=str(error))
-                    self._changed.add(live)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store all that waits, now."""
+        changed, self._changed = self._changed, set()
+        for live in changed:
+            try:
+                await self._registrar.save(live)
+            except Unavailable as error:
+                log.warning("registration.not_stored", endpoint=live.endpoint, reason=str(error))
+                self._changed.add(live)
