@@ -48,7 +48,11 @@ def count_rows(system: RunningSystem, prefix: str) -> int:
 def kill_under_load(system: RunningSystem, victim: str, prefix: str) -> None:
     """Kill a process while rows are coming in, and wait until another is in its place."""
     before = count_rows(system, prefix)
-    blocking_until(lambda: count_rows(system, prefix) > before + 1000, 30, "rows under load")
+    try:
+        blocking_until(lambda: count_rows(system, prefix) > before + 1000, 30, "rows under load")
+    except AssertionError as error:
+        log = (system.folder / "logs" / f"{victim}.log").read_text(errors="replace")
+        raise AssertionError(f"{error}; the log of {victim}:\n{log[-4000:]}\n{system.log_text()[-2000:]}") from None
     killed = system.process_number(victim)
     os.kill(killed, signal.SIGKILL)
     blocking_until(lambda: system.process_number(victim) != killed, 30, f"a new {victim}")
