@@ -10,9 +10,10 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flownexus_api.errors import Forbidden, NotAuthenticated
-from flownexus_api.parts import Database, PartsDep
+from flownexus_api.parts import Database, Parts, PartsDep
 from flownexus_schemas.tables import User
 from flownexus_schemas.tables.accounts import ROLES
 
@@ -34,6 +35,10 @@ class Person:
 
 async def person(parts: PartsDep, database: Database, token: Annotated[str | None, Depends(_bearer)] = None) -> Person:
     """The owner of the token, as they are now: a disabled or removed user is out at once. Raises NotAuthenticated."""
+    return await _owner(parts, database, token)
+
+
+async def _owner(parts: Parts, database: AsyncConnection, token: str | None) -> Person:
     if token is None:
         raise NotAuthenticated(f"Send an access token as 'Authorization: Bearer ...'; POST {TOKEN_PATH} gives one.")
     claims = parts.tokens.read(token)
@@ -47,14 +52,24 @@ async def person(parts: PartsDep, database: Database, token: Annotated[str | Non
 
 def at_least(role: str) -> Callable[[Person], Person]:
     """A dependency that lets through this role and those above it. Raises Forbidden."""
-    rank = ROLES.index(role)
 
     def allowed(who: Annotated[Person, Depends(person, scope="function")]) -> Person:
-        if ROLES.index(who.role) < rank:
-            raise Forbidden(f"This needs the role {role}; yours is {who.role}.")
-        return who
+        return _ranked(who, role)
 
     return allowed
 
 
+def _ranked(who: Person, role: str) -> Person:
+    if ROLES.index(who.role) < ROLES.index(role):
+        raise Forbidden(f"This needs the role {role}; yours is {who.role}.")
+    return who
+
+
+async def _brief_operator(parts: PartsDep, token: Annotated[str | None, Depends(_bearer)] = None) -> Person:
+    async with parts.engine.begin() as database:
+        return _ranked(await _owner(parts, database, token), "operator")
+
+
 Viewer = Annotated[Person, Depends(at_least("viewer"))]
+BriefOperator = Annotated[Person, Depends(_brief_operator)]
+"""An operator, for a route that waits for a device: no connection to the database is held meanwhile."""

@@ -15,7 +15,19 @@ from flownexus_api.endpoint_names import KeepEncodedSlashes
 from flownexus_api.measured import Measured
 from flownexus_api.openapi import document
 from flownexus_api.parts import Parts
-from flownexus_api.routers import auth, endpoints, events, history, logs, objects, resources, statistics, stream, users
+from flownexus_api.routers import (
+    auth,
+    endpoints,
+    events,
+    history,
+    logs,
+    objects,
+    requests,
+    resources,
+    statistics,
+    stream,
+    users,
+)
 from flownexus_runtime.health import Check, health_routes
 
 PREFIX = "/api/v1"
@@ -29,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     objects.router,
     resources.router,
     history.router,
+    requests.router,
     events.router,
     logs.router,
     statistics.router,

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
@@ -36,6 +38,20 @@ class Bus:
         if self._client is None or not self._client.is_connected:
             raise Unavailable("The message bus is away; try again shortly.")
         return runtime_bus.jetstream(self._client)
+
+    async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
+        """The reply to a request; None where nobody listens on the subject.
+
+        Raises Unavailable while NATS is away, and where there is no reply within `timeout_s`.
+        """
+        if self._client is None or not self._client.is_connected:
+            raise Unavailable("The message bus is away; try again shortly.")
+        try:
+            return (await self._client.request(subject, payload, timeout=timeout_s)).data
+        except NoRespondersError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable("The message bus did not carry the request; try again shortly.") from error
 
     @contextlib.asynccontextmanager
     async def connecting(self, settings: ServiceSettings) -> AsyncIterator[None]:

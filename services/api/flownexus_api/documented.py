@@ -11,9 +11,11 @@ _DETAILS = {
     401: "The access token has expired; get a new one.",
     403: "This needs the role operator; yours is viewer.",
     404: "There is no endpoint 'node-7'.",
+    409: "'node-7' is not registered; ask again after its next Register.",
     422: "query.limit: Input should be less than or equal to 500",
     429: "Too many wrong passwords; wait and try again.",
     503: "The database is away or not migrated yet; try again shortly.",
+    504: "The device did not answer: no answer within 30 s.",
 }
 
 

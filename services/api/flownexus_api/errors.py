@@ -35,6 +35,10 @@ class Forbidden(CallerError):
     """Somebody known who may not do this."""
 
 
+class NotAnswered(FlowNexusError):
+    """The device is silent: it lost the request or its answer, or sleeps."""
+
+
 class TooManyAttempts(CallerError):
     """Come back after `retry_after_s` seconds."""
 
@@ -51,6 +55,7 @@ STATUS: Mapping[type[FlowNexusError], HTTPStatus] = {
     InvalidName: HTTPStatus.UNPROCESSABLE_ENTITY,
     Conflict: HTTPStatus.CONFLICT,
     CallerError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotAnswered: HTTPStatus.GATEWAY_TIMEOUT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -177,6 +177,14 @@ data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subj
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Buckets": BUCKETS,
+    "DeviceAnswer": {
+        "code": "2.05",
+        "values": [{"path": "3/0/9", "type": "integer", "value": 87, "time": "2026-03-02T09:42:00Z"}],
+        "diagnostic": None,
+        "location": None,
+        "links": None,
+    },
+    "DeviceRequest": {"operation": "write", "path": "3303/0/5603", "value": -20.0, "timeout_s": 30},
     "Endpoint": ENDPOINT,
     "EndpointDetail": ENDPOINT_DETAIL,
     "Endpoints": ENDPOINTS,

@@ -1,0 +1,40 @@
+"""Asking a gateway for a request to a device, and what its refusals mean to a caller."""
+
+from __future__ import annotations
+
+from flownexus_api.bus import Bus
+from flownexus_api.errors import NotAnswered
+from flownexus_schemas import subjects
+from flownexus_schemas.commands import Command, CommandAnswer, CommandFailure, answer_adapter
+from flownexus_schemas.errors import Conflict, FlowNexusError, InvalidRequest, Unavailable
+
+QUEUE_S = 30.0
+"""Seconds that a request may wait in the gateway for those before it to the same device."""
+
+
+async def ask_device(bus: Bus, gateway: str, command: Command) -> CommandAnswer:
+    """The device's answer, whatever its code.
+
+    Raises NotAnswered where the device is silent, Conflict where the gateway does not know it, InvalidRequest where
+    the command cannot be sent to it, Unavailable where the gateway or NATS is away.
+    """
+    payload = command.model_dump_json().encode()
+    reply = await bus.request(subjects.gateway_request(gateway), payload, command.timeout_s + QUEUE_S)
+    if reply is None:
+        raise Unavailable(f"The gateway {gateway} of this device is away; try again shortly.")
+    answer = answer_adapter.validate_json(reply)
+    if isinstance(answer, CommandFailure):
+        raise _refusal(answer)
+    return answer
+
+
+def _refusal(failure: CommandFailure) -> FlowNexusError:
+    match failure.error:
+        case "not-registered":
+            return Conflict(f"The device is not registered: {failure.reason}. Ask again after its next Register.")
+        case "no-answer":
+            return NotAnswered(f"The device did not answer: {failure.reason}.")
+        case "invalid":
+            return InvalidRequest(failure.reason)
+        case "unavailable":
+            return Unavailable(failure.reason)

@@ -1,0 +1,121 @@
+"""Requests to devices: one at a time, answered when the device answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import Row, insert, text, update
+
+from flownexus_api.access import BriefOperator, Person
+from flownexus_api.database import database_errors
+from flownexus_api.device_request import CHANGES, DeviceRequest
+from flownexus_api.documented import answers
+from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
+from flownexus_api.gateway_calls import ask_device
+from flownexus_api.parts import Parts, PartsDep
+from flownexus_api.values import WireValue
+from flownexus_schemas.errors import Conflict, FlowNexusError, Unavailable
+from flownexus_schemas.tables import AuditEntry
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/endpoints/{endpoint}/requests", tags=["requests"])
+
+FOUND = """select status, gateway, object_versions, last_seen_at, expires_at from endpoint_status where name = :name"""
+
+
+class DeviceValue(BaseModel):
+    """A value that the device sent, and when it was so."""
+
+    path: str
+    type: str
+    value: WireValue
+    time: datetime
+
+
+class DeviceAnswer(BaseModel):
+    """What the device answered: its CoAP code, also where it refuses, and its diagnostic text, as they are."""
+
+    code: str = Field(examples=["2.05"])
+    values: list[DeviceValue]
+    diagnostic: str | None
+    location: str | None = Field(description="Path of a created object instance.")
+    links: str | None = Field(description="CoRE links answered to a discover.")
+
+
+@router.post("", responses=answers(401, 403, 404, 409, 422, 503, 504))
+async def request_device(
+    *,
+    who: BriefOperator,
+    parts: PartsDep,
+    name: EndpointName,
+    asked: Annotated[DeviceRequest, Body()],
+    http: Request,
+) -> DeviceAnswer:
+    """Send one request to a device that listens, and wait for its answer. For operators.
+
+    Values are JSON of their LwM2M type; one that does not fit is refused before it reaches the device. A device that
+    is asleep or not registered is 409, one that does not answer 504.
+    """
+    device = await _reachable(parts, name)
+    versions = {int(object_id): version for object_id, version in device.object_versions.items()}
+    command = asked.command(name, parts.models, versions)
+    if asked.operation not in CHANGES:
+        answer = await ask_device(parts.bus, device.gateway, command)
+    else:
+        entry = await _audit(parts, who, name, asked, http.client.host if http.client else None)
+        try:
+            answer = await ask_device(parts.bus, device.gateway, command)
+        except FlowNexusError as error:
+            await _complete(parts, entry, {"error": str(error)})
+            raise
+        await _complete(parts, entry, {"code": answer.code})
+    return DeviceAnswer.model_validate(answer, from_attributes=True)
+
+
+async def _reachable(parts: Parts, name: str) -> Row[Any]:
+    """The device, which listens now. Raises NotFound, and Conflict with what to do."""
+    device = None
+    if "\0" not in name:
+        async with parts.engine.begin() as connection:
+            device = (await connection.execute(text(FOUND), {"name": name})).one_or_none()
+    if device is None:
+        raise unknown_endpoint(name)
+    if device.status == "offline" or device.gateway is None:
+        raise Conflict(f"{name!r} is not registered; ask again after its next Register.")
+    if device.status == "asleep":
+        raise Conflict(
+            f"{name!r} is asleep since its last message ({device.last_seen_at:%Y-%m-%dT%H:%M:%SZ}); ask again right "
+            f"after its next one, which it sends before {device.expires_at:%Y-%m-%dT%H:%M:%SZ}."
+        )
+    return device
+
+
+async def _audit(parts: Parts, who: Person, name: str, asked: DeviceRequest, address: str | None) -> int:
+    """Write down what is about to be sent: paths alone, as values may be keys and passwords."""
+    paths = {asked.path, *(asked.paths or ()), *(value.path for value in asked.values or ())} - {None}
+    entry = insert(AuditEntry).values(
+        actor=who.name,
+        action=f"device.{asked.operation}",
+        target=name,
+        source_address=address,
+        details={"paths": sorted(filter(None, paths))},
+    )
+    async with parts.engine.begin() as connection:
+        number: int = (await connection.execute(entry.returning(AuditEntry.id))).scalar_one()
+    return number
+
+
+async def _complete(parts: Parts, entry: int, outcome: Mapping[str, str]) -> None:
+    """Add what came of it. Where the database has gone, the caller still gets the device's answer."""
+    added = AuditEntry.details.concat(dict(outcome))
+    try:
+        with database_errors():
+            async with parts.engine.begin() as connection:
+                await connection.execute(update(AuditEntry).where(AuditEntry.id == entry).values(details=added))
+    except Unavailable:
+        log.error("audit.outcome_lost", entry=entry, **outcome)
