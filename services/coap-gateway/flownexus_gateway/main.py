@@ -172,7 +172,7 @@ async def _serve_devices(
     for live in table:
         if live.registration.gateway == gateway_id:
             observer.begin(live)
-    tasks = [asyncio.create_task(expiry.run()), asyncio.create_task(saver.run())]
+    tasks = [asyncio.create_task(forever) for forever in (expiry.run(), saver.run(), server.sweep())]
     await commands.start()
     udp.start(dispatcher.receive)
     state.is_loaded = True

@@ -24,6 +24,9 @@ REGISTRATIONS = Gauge("flownexus_gateway_registrations", "Live registrations kno
 OBSERVATIONS = Gauge("flownexus_gateway_observations", "Tokens of observations known to this gateway.")
 DEVICE_REQUESTS = Counter("flownexus_gateway_device_requests", "Requests sent to devices, by outcome.", ["outcome"])
 
+TRANSFERS = Gauge("flownexus_gateway_block_transfers", "Requests of devices of which some blocks are here.")
+TRANSFER_BYTES = Gauge("flownexus_gateway_block_transfer_bytes", "Bytes of requests of which some blocks are here.")
+ABANDONED_TRANSFERS = Counter("flownexus_gateway_abandoned_transfers", "Requests whose blocks stopped coming.")
 REFUSED_FORMATS = Counter("flownexus_gateway_refused_formats", "Content-Formats that a device refused.")
 
 NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")

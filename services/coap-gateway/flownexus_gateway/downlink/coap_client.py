@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any, NamedTuple
 
 from aiocoap.error import Error as CoapError
 from aiocoap.error import UnparsableMessage
 from aiocoap.interfaces import MessageInterface
 from aiocoap.message import Message as AiocoapMessage
-from aiocoap.numbers.codes import Code
+from aiocoap.numbers.codes import POST, PUT, Code, iPATCH
 
 from flownexus_gateway import aiocoap_private
+from flownexus_gateway.downlink.block1 import Block, BlockTransfer
 from flownexus_gateway.transport.datagram import (
     MalformedDatagram,
     Message,
@@ -24,6 +26,11 @@ from flownexus_gateway.transport.datagram import (
 )
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.errors import FlowNexusError
+
+MAX_PAYLOAD_BYTES = 1024
+"""In one datagram. RFC 7252, 4.6."""
+
+_WRITES = frozenset({POST, PUT, iPATCH})
 
 
 class NoAnswer(FlowNexusError):
@@ -54,6 +61,7 @@ class DeviceAnswer(NamedTuple):
     token: bytes
     message_id: int
     block2: int | None
+    block1: int | None = None
 
     @property
     def is_success(self) -> bool:
@@ -99,21 +107,40 @@ class CoapClient:
         return aiocoap_private.is_expected(self._messages, token, peer)
 
     async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
-        """Raises NoAnswer. A large answer is fetched block by block, unless a token is chosen."""
+        """Raises NoAnswer, TransferFailed. A large payload goes, and a large answer comes, block by block; the answer
+        not where a token is chosen. `timeout_s`: seconds for all of it.
+        """
+        is_written = wanted.code in _WRITES and len(wanted.payload) > MAX_PAYLOAD_BYTES
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await (self._write_in_blocks(peer, wanted) if is_written else self._request(peer, wanted))
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+
+    async def _write_in_blocks(self, peer: Peer, wanted: DeviceRequest) -> DeviceAnswer:
+        """All blocks have one token: Zephyr 3.1 knows a transfer by it. aiocoap would use a new one for each."""
+        transfer, token = BlockTransfer(wanted.payload), secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
+        while True:
+            block = transfer.block
+            answer = await self._request(peer, wanted._replace(payload=block.payload, token=token), block)
+            if not transfer.take(answer.code, answer.block1):
+                return answer
+
+    async def _request(self, peer: Peer, wanted: DeviceRequest, block: Block | None = None) -> DeviceAnswer:
         message = AiocoapMessage(
             code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload
         )
         message.opt.content_format, message.opt.accept = wanted.content_format, wanted.accept
         message.opt.observe = wanted.observe
+        if block is not None:
+            message.opt.block1 = (block.number, block.more, block.size_exponent)
+            message.opt.size1 = block.whole_size if block.number == 0 else None
         message.remote = peer
         if wanted.token is not None:
             aiocoap_private.choose_token(message, wanted.token)
         request = self._context.request(message, handle_blockwise=wanted.token is None)
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await request.response
-        except TimeoutError as error:
-            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+            answer = await request.response
         except CoapError as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
         finally:
@@ -142,7 +169,7 @@ class _PeerInterface(MessageInterface):
 
 
 def _read(answer: Any) -> DeviceAnswer:
-    block = answer.opt.block2
+    block, block1 = answer.opt.block2, answer.opt.block1
     content_format = answer.opt.content_format
     return DeviceAnswer(
         int(answer.code),
@@ -153,4 +180,5 @@ def _read(answer: Any) -> DeviceAnswer:
         bytes(answer.token or b""),
         answer.mid or 0,
         None if block is None else block.block_number << 4 | block.more << 3 | block.size_exponent,
+        None if block1 is None else block1.block_number << 4 | block1.more << 3 | block1.size_exponent,
     )

@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.request_of_command import request_of, require_composite, use_of
@@ -48,6 +49,7 @@ log = structlog.get_logger(__name__)
 _FAILURES: dict[type[Exception], str] = {
     NotFound: "not-registered",
     NoAnswer: "no-answer",
+    TransferFailed: "no-answer",
     InvalidRequest: "invalid",
     Lwm2mError: "invalid",
     Unavailable: "unavailable",

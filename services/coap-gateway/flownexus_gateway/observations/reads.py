@@ -58,11 +58,16 @@ class Reads:
             return
         await self.report(live, path, answer, composite=False)
 
-    async def report(self, live: LiveRegistration, path: Path, answer: DeviceAnswer, composite: bool) -> None:
-        """Publish the values of an answer to a read. Raises Unavailable."""
+    async def report(
+        self, live: LiveRegistration, path: Path, answer: DeviceAnswer, composite: bool,
+        observation: Observation | None = None,
+    ) -> None:  # fmt: skip
+        """Publish the values of an answer to a read, or to the whole of a notification. Raises Unavailable."""
+        trigger = Trigger.READ if observation is None else Trigger.NOTIFY
+        event_type = None if observation is None else observation.event_type
         report = Report(
-            live, Trigger.READ, composite, None, None, path, answer.payload, answer.content_format,
-            assumed_format(None, path), time.time(),
+            live, trigger, composite, event_type, observation, path, answer.payload, answer.content_format,
+            assumed_format(observation, path), time.time(),
         )  # fmt: skip
         event_id = digest("read", live.id, answer.token, answer.message_id, answer.payload)
         await until_kept(partial(self._uplink.publish, report, event_id))
@@ -82,7 +87,7 @@ class Reads:
         try:
             answer = await self._requests.send_as_is(live, request, ANSWER_TIMEOUT_S)
             if answer.is_success:
-                await self.report(live, base, answer, observation.composite)
+                await self.report(live, base, answer, observation.composite, observation)
         except (NoAnswer, Unavailable) as error:
             log.warning("read.no_answer", endpoint=live.endpoint, path=str(base), reason=str(error))
         finally:

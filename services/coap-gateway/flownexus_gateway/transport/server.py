@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Answer]]
 
+SWEEP_S = 30.0
+
 _UNDERSTOOD = frozenset(
     {Option.URI_HOST, Option.URI_PORT, Option.URI_PATH, Option.URI_QUERY, Option.ACCEPT, Option.BLOCK1, Option.BLOCK2}
 )
@@ -77,6 +79,12 @@ class RequestServer:
         task = asyncio.create_task(self._serve(request, data))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def sweep(self) -> None:
+        """Free abandoned transfers, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self._blocks.forget_old(time.time())
 
     async def stop(self, timeout_s: float) -> None:
         """Wait for the requests under way, at most `timeout_s`."""
