@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 import httpx_sse
@@ -23,6 +24,8 @@ API = "/api/v1"
 PAGE = 500
 TIMEOUT_S = 15.0
 RETRY_S = 0.5
+QUEUE_S = 40.0
+"""Seconds that a request to a device may take beside the wait for the device itself."""
 STREAM_SILENCE_S = 45.0
 """The api writes at least a comment every 15 s."""
 
@@ -68,6 +71,13 @@ class ApiClient:
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def ask(self, endpoint: str, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """The answer of a device to one request, which may wait for those before it."""
+        path = f"{API}/endpoints/{quote(endpoint, safe='')}/requests"
+        patience = httpx.Timeout(TIMEOUT_S, read=timeout_s + QUEUE_S)
+        answer: dict[str, Any] = self._answer(self._client.post(path, json=request, timeout=patience)).json()
+        return answer
 
     def events(self, endpoint: str | None) -> Iterator[Event]:
         """What happens from now on, without end: where the api goes away, it goes on from there when it is back."""

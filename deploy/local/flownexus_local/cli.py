@@ -19,10 +19,12 @@ from typer.core import TyperGroup
 from flownexus_api.accounts import FIRST_ADMINISTRATOR, add_user
 from flownexus_local.api_client import ApiClient
 from flownexus_local.connection import read_connection
+from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
+from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
@@ -58,11 +60,7 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
-
-Folder = Annotated[
-    Path, typer.Option(help="Where the system keeps its data, secrets and logs.", envvar="FLOWNEXUS_FOLDER")
-]
-DEFAULT_FOLDER = Path(".flownexus")
+app.add_typer(device_app)
 
 
 class Role(StrEnum):
