@@ -168,7 +168,8 @@ def _answered(
 
 def _plain_answer(answer: DeviceAnswer) -> CommandAnswer:
     location = "/".join(answer.location) or None
-    return CommandAnswer(code=answer.code_text, diagnostic=answer.diagnostic, location=location)
+    diagnostic = None if answer.is_success else answer.diagnostic
+    return CommandAnswer(code=answer.code_text, diagnostic=diagnostic, location=location)
 
 
 def _plain(path: str) -> str:

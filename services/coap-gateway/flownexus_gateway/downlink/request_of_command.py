@@ -66,6 +66,7 @@ def request_of(
 
     Raises InvalidRequest, CodecError; not for observations, which the observer makes.
     """
+    _check_depth(command)
     match command:
         case ReadResource(path=path):
             return DeviceRequest(GET, _uri(live, path), accept=format_)
@@ -101,6 +102,17 @@ def require_composite(live: LiveRegistration) -> None:
     """Raises InvalidRequest where the device speaks LwM2M 1.0."""
     if (version_key(live.registration.lwm2m_version) or (1, 0)) < COMPOSITE_SINCE:
         raise InvalidRequest("composite operations came with LwM2M 1.1; this device speaks 1.0")
+
+
+def _check_depth(command: AnyCommand) -> None:
+    """Raises InvalidRequest. LwM2M Core 1.1.1, 6.3; 1.2, 6.3.8 for the deletion of a resource instance."""
+    match command:
+        case ExecuteResource(path=path) if Path.parse(path).depth != 3:
+            raise InvalidRequest("what is executed is a resource")
+        case DeleteObjectInstance(path=path) if Path.parse(path).depth not in {2, 4}:
+            raise InvalidRequest("what is deleted is an object instance or a resource instance")
+        case DiscoverResources(path=path) if Path.parse(path).depth > 3:
+            raise InvalidRequest("a resource instance has nothing below it to discover")
 
 
 def _given(format_: int | None) -> int:
