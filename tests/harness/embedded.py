@@ -25,7 +25,13 @@ UNSAFE_BUT_QUICK = {**LAPTOP, "fsync": "off", "full_page_writes": "off", "max_co
 OTHER_PROGRAMS = os.environ.get("TEST_POSTGRES_PROGRAMS")
 """The `bin` folder of another PostgreSQL to test on, such as one with TimescaleDB; the wheel's where it is not set."""
 
-WITH_TIMESCALEDB = {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
+WITH_TIMESCALEDB = {
+    "shared_preload_libraries": "timescaledb",
+    "timescaledb.telemetry_level": "off",
+    # Each database of a test has a scheduler, and each of its policies a worker.
+    "max_worker_processes": "400",
+    "timescaledb.max_background_workers": "350",
+}
 
 
 class RunningNats(ServerProcess):

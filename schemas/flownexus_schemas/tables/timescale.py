@@ -58,9 +58,26 @@ def apply(connection: Connection, retention: timedelta | None = None) -> bool:
     return True
 
 
+def drop_hourly(connection: Connection) -> None:
+    """Drop `resource_hourly`: the aggregate where TimescaleDB is there, else the plain view."""
+    kind = "materialized view" if _has_extension(connection) and _has_hourly(connection) else "view"
+    connection.execute(text(f"drop {kind} resource_hourly"))
+
+
+def _has_extension(connection: Connection) -> bool:
+    return connection.scalar(text("select true from pg_extension where extname = 'timescaledb'")) is not None
+
+
+def _has_hourly(connection: Connection) -> bool:
+    found = connection.scalar(
+        text("select true from timescaledb_information.continuous_aggregates where view_name = 'resource_hourly'")
+    )
+    return found is not None
+
+
 def _extension(connection: Connection) -> bool:
     """Whether the extension is there or could be made: it must be preloaded, and we need the right to make it."""
-    if connection.scalar(text("select true from pg_extension where extname = 'timescaledb'")):
+    if _has_extension(connection):
         return True
     offered = connection.scalar(
         text(
@@ -102,10 +119,7 @@ def _compress(connection: Connection) -> None:
 
 
 def _aggregate(connection: Connection) -> None:
-    there = connection.scalar(
-        text("select true from timescaledb_information.continuous_aggregates where view_name = 'resource_hourly'")
-    )
-    if not there:
+    if not _has_hourly(connection):
         connection.execute(text("drop view if exists resource_hourly"))
         connection.execute(text(RESOURCE_HOURLY))
     # No start: readings that come days late, after an outage, are counted too.

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from flownexus_schemas.tables.timescale import drop_hourly
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -297,7 +299,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop view resource_hourly")
+    drop_hourly(op.get_bind())
     op.execute("drop view endpoint_status")
     for table in (
         "undecoded_report",
