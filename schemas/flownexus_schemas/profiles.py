@@ -5,12 +5,19 @@ Gateways read the bucket at each new registration, so a change is in force at th
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated
+
 from pydantic import Field
 
 from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.commands import Paths, PathText
 
 DEFAULT_KEY = "default"
+
+EndpointPattern = Annotated[str, Field(min_length=1, max_length=255, examples=["urn:imei:3564*"])]
+ObjectId = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SingleObservation(Frozen):
@@ -27,8 +34,15 @@ class CompositeObservation(Frozen):
 
 
 class ObservationProfile(Frozen):
-    """What to do at registration."""
+    """What to do at registration, and for which devices: those that meet both choices; an empty one is met by all."""
 
+    endpoints: tuple[EndpointPattern, ...] = Field(
+        default=(), max_length=100, description="Endpoint names, `*` for any characters; one of them is enough."
+    )
+    objects: tuple[ObjectId, ...] = Field(
+        default=(), max_length=100, description="Ids of objects, every one of which the device lists."
+    )
+    priority: int = Field(default=0, description="The highest wins where a device meets the choices of several.")
     observe: tuple[SingleObservation, ...] = ()
     observe_composite: tuple[CompositeObservation, ...] = ()
     read_once: tuple[PathText, ...] = ()
@@ -36,6 +50,25 @@ class ObservationProfile(Frozen):
         default=None, ge=0, le=65535, description="Content-Format to ask and write in; chosen by the gateway if null."
     )
     awake_window_s: float = Field(default=93.0, gt=0, description="Seconds a queue-mode device listens after it sent.")
+
+
+def choose(profiles: Mapping[str, ObservationProfile], endpoint: str, objects: Collection[int]) -> ObservationProfile:
+    """The profile for a device of this name that lists these objects, out of profiles by name.
+
+    Of those whose choices it meets, the one of the highest priority, then the first by name. Where it meets none, the
+    one named `default`, whose own choices count for nothing, and DEFAULT_PROFILE where there is none.
+    """
+    met = [
+        (-profile.priority, name)
+        for name, profile in profiles.items()
+        if name != DEFAULT_KEY and _meets(profile, endpoint, objects)
+    ]
+    return profiles[min(met)[1]] if met else profiles.get(DEFAULT_KEY, DEFAULT_PROFILE)
+
+
+def _meets(profile: ObservationProfile, endpoint: str, objects: Collection[int]) -> bool:
+    named = not profile.endpoints or any(fnmatchcase(endpoint, pattern) for pattern in profile.endpoints)
+    return named and all(object_id in objects for object_id in profile.objects)
 
 
 DEFAULT_PROFILE = ObservationProfile(

@@ -72,6 +72,17 @@ RESOURCES: dict[str, Any] = {
     "next": None,
 }
 
+PROFILE: dict[str, Any] = {
+    "endpoints": ["urn:imei:3564*"],
+    "objects": [3303],
+    "priority": 10,
+    "observe": [{"path": "3303/0/5700"}],
+    "observe_composite": [{"paths": ["3303/0/5700", "3304/0/5700"], "event_type": "climate"}],
+    "read_once": ["3/0"],
+    "format": None,
+    "awake_window_s": 20.0,
+}
+
 OBJECTS: dict[str, Any] = {
     "items": [
         {
@@ -192,6 +203,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "History": HISTORY,
     "Logs": LOGS,
     "Me": {"name": "admin", "role": "administrator"},
+    "NamedProfile": {"name": "greenhouse", **PROFILE},
     "Objects": OBJECTS,
     "Problem": {
         "type": "about:blank",
@@ -199,6 +211,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "status": 404,
         "detail": "There is no endpoint 'node-7': it never registered.",
     },
+    "Profile": PROFILE,
+    "Profiles": {"items": [{"name": "greenhouse", **PROFILE}], "next": None},
     "Resources": RESOURCES,
     "Statistics": STATISTICS,
     "Token": {"access_token": "eyJhbGciOiJIUzI1NiIs...", "token_type": "bearer", "expires_in": 900},

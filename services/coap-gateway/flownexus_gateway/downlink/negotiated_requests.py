@@ -32,7 +32,7 @@ class NegotiatedRequests:
 
     def choices(self, live: LiveRegistration, use: Use | None, wanted: int | None = None) -> tuple[int | None, ...]:
         """The formats to try, with the profile's choice among them."""
-        return choices(live, use, wanted, self._profiles.current.format)
+        return choices(live, use, wanted, self._profiles.of(live.endpoint, live.object_ids).format)
 
     async def send(
         self, live: LiveRegistration, use: Use | None, make: Make, timeout_s: float, wanted: int | None = None

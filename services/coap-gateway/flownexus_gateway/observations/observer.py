@@ -153,7 +153,8 @@ class Observer:
         pending = [observation for observation in live.stored.observations if not observation.established]
         # Without an answer of ours it is from the bucket, not new; what was begun before a restart is done again.
         is_new = live.answered_at > 0
-        reads = planned_reads(self._profiles.current, live.registration) if pending or is_new else ()
+        profile = self._profiles.of(live.endpoint, live.object_ids)
+        reads = planned_reads(profile, live.registration) if pending or is_new else ()
         try:
             for observation in pending:
                 if not observation.composite:

@@ -57,6 +57,11 @@ class LiveRegistration:
     def expires_at(self) -> float:
         return self.stored.last_seen_at + self.registration.lifetime_s
 
+    @property
+    def object_ids(self) -> frozenset[int]:
+        """The objects that it lists."""
+        return frozenset(path.object_id for path in self.objects if path.object_id is not None)
+
     def is_retransmitted(self, fingerprint: str, now: float) -> bool:
         """Whether a Register of this fingerprint is the one that made this registration, sent again.
 

@@ -97,7 +97,7 @@ class Registrar:
     ) -> LiveRegistration:
         now, generation = request.received_at, self._table.generation(stated.endpoint)
         identifier = registration_id(fingerprint, generation)
-        profile = self._profiles.current
+        profile = self._profiles.of(stated.endpoint, stated.links.objects)
         registration = as_registered(stated, identifier, request.peer, self._gateway_id, profile.awake_window_s)
         if former is not None:
             self.on_ended(former)

@@ -1,0 +1,101 @@
+"""Observation profiles: what is observed and read when a device registers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Request
+from pydantic import ConfigDict
+from sqlalchemy import insert
+
+from flownexus_api import profile_bucket
+from flownexus_api.access import BriefOperator, Person, Viewer
+from flownexus_api.documented import answers
+from flownexus_api.paging import Page
+from flownexus_api.parts import Parts, PartsDep
+from flownexus_schemas.errors import InvalidRequest
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.errors import InvalidPath
+from flownexus_schemas.lwm2m.path import Path as Lwm2mPath
+from flownexus_schemas.profiles import ObservationProfile
+from flownexus_schemas.tables import AuditEntry
+
+router = APIRouter(prefix="/profiles", tags=["profiles"])
+
+ProfileName = Annotated[
+    str, Path(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", examples=["default"], description="Of the profile.")
+]
+
+
+class Profile(ObservationProfile):
+    """What to observe and read at registration, of which devices."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NamedProfile(ObservationProfile):
+    """A profile with its name."""
+
+    name: str
+
+
+class Profiles(Page[NamedProfile]):
+    """The profiles; always one page."""
+
+
+@router.get("", responses=answers(401, 503))
+async def list_profiles(_: Viewer, parts: PartsDep) -> Profiles:
+    """All profiles, by name. Where a device meets none, it is `default` that counts."""
+    names = await profile_bucket.names(parts.bus)
+    return Profiles(items=[_named(name, await profile_bucket.load(parts.bus, name)) for name in names], next=None)
+
+
+@router.get("/{profile}", responses=answers(401, 404, 422, 503))
+async def get_profile(_: Viewer, parts: PartsDep, profile: ProfileName) -> NamedProfile:
+    """One profile."""
+    return _named(profile, await profile_bucket.load(parts.bus, profile))
+
+
+@router.put("/{profile}", responses=answers(401, 403, 422, 503))
+async def put_profile(
+    *, who: BriefOperator, parts: PartsDep, profile: ProfileName, given: Annotated[Profile, Body()], http: Request
+) -> NamedProfile:
+    """Make a profile or put another in its place. It is in force for each device at its next registration."""
+    _check(given)
+    await _audit(parts, who, "profile.changed", profile, http)
+    await profile_bucket.store(parts.bus, profile, given)
+    return _named(profile, given)
+
+
+@router.delete("/{profile}", responses=answers(401, 403, 404, 422, 503))
+async def delete_profile(who: BriefOperator, parts: PartsDep, profile: ProfileName, http: Request) -> NamedProfile:
+    """Take a profile away: what it was. In place of `default`, the one that Flow Nexus comes with is in force."""
+    former = await profile_bucket.load(parts.bus, profile)
+    await _audit(parts, who, "profile.removed", profile, http)
+    await profile_bucket.remove(parts.bus, profile)
+    return _named(profile, former)
+
+
+def _check(profile: Profile) -> None:
+    """Raises InvalidRequest for a path or a format that cannot be."""
+    singles = (single.path for single in profile.observe)
+    together = (path for composite in profile.observe_composite for path in composite.paths)
+    for path in (*singles, *together, *profile.read_once):
+        try:
+            Lwm2mPath.parse(path)
+        except InvalidPath as error:
+            raise InvalidRequest(f"{path}: {error}.") from error
+    if profile.format is not None and profile.format not in set(ContentFormat):
+        raise InvalidRequest(f"format: {profile.format} is no Content-Format of LwM2M.")
+
+
+def _named(name: str, profile: ObservationProfile) -> NamedProfile:
+    return NamedProfile(name=name, **{field: getattr(profile, field) for field in ObservationProfile.model_fields})
+
+
+async def _audit(parts: Parts, who: Person, action: str, name: str, http: Request) -> None:
+    address = http.client.host if http.client else None
+    async with parts.engine.begin() as connection:
+        await connection.execute(
+            insert(AuditEntry).values(actor=who.name, action=action, target=name, source_address=address)
+        )
