@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flownexus_gateway.transport.datagram import Option, uint
 from flownexus_schemas.errors import FlowNexusError, InvalidName, NotFound, PeerError, Unavailable
 from flownexus_schemas.lwm2m.errors import InvalidRegistration, Lwm2mError, UnsupportedContentFormat, UnsupportedVersion
 
@@ -18,6 +19,7 @@ REQUEST_ENTITY_INCOMPLETE = 0x88
 PRECONDITION_FAILED = 0x8C
 REQUEST_ENTITY_TOO_LARGE = 0x8D
 UNSUPPORTED_CONTENT_FORMAT = 0x8F
+SERVICE_UNAVAILABLE = 0xA3
 
 
 class MethodNotAllowed(PeerError):
@@ -36,7 +38,16 @@ class TooLarge(PeerError):
     """More than is taken in one request. RFC 7959, 2.9.3."""
 
 
+class Overloaded(Unavailable):
+    """More is under way than is taken, and the client is known to come back. RFC 7252, 5.9.3.4."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
 _CODES: tuple[tuple[type[Exception], int | None], ...] = (
+    (Overloaded, SERVICE_UNAVAILABLE),
     # The device sends it again, and some give up for good on an error.
     (Unavailable, None),
     (UnsupportedVersion, PRECONDITION_FAILED),
@@ -53,6 +64,11 @@ _CODES: tuple[tuple[type[Exception], int | None], ...] = (
 
 ANSWERED = (FlowNexusError, Lwm2mError)
 """What a handler raises to be answered. Anything else is a bug."""
+
+
+def options_of(error: Exception) -> tuple[tuple[int, bytes], ...]:
+    """The options of the answer: Max-Age says when to come back."""
+    return ((Option.MAX_AGE, uint(error.retry_after_s)),) if isinstance(error, Overloaded) else ()
 
 
 def code_of(error: Exception) -> int | None:

@@ -27,6 +27,7 @@ DEVICE_REQUESTS = Counter("flownexus_gateway_device_requests", "Requests sent to
 TRANSFERS = Gauge("flownexus_gateway_block_transfers", "Requests of devices of which some blocks are here.")
 TRANSFER_BYTES = Gauge("flownexus_gateway_block_transfer_bytes", "Bytes of requests of which some blocks are here.")
 ABANDONED_TRANSFERS = Counter("flownexus_gateway_abandoned_transfers", "Requests whose blocks stopped coming.")
+OVERLOADED = Counter("flownexus_gateway_overloaded", "Requests answered with 5.03, as too much was under way.")
 REFUSED_FORMATS = Counter("flownexus_gateway_refused_formats", "Content-Formats that a device refused.")
 
 NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")

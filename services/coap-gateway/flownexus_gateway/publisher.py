@@ -67,6 +67,11 @@ class Publisher:
         return self._client.is_connected
 
     @property
+    def is_full(self) -> bool:
+        """Whether the next event would not be taken although NATS is there: it is slower than the devices."""
+        return self.is_connected and len(self._pending) >= MAX_PENDING
+
+    @property
     def pending(self) -> int:
         return len(self._pending)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
-from flownexus_gateway import errors
-from flownexus_gateway.errors import MethodNotAllowed
+from flownexus_gateway import errors, metrics
+from flownexus_gateway.errors import MethodNotAllowed, Overloaded
 from flownexus_gateway.registrations.identifiers import digest
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.table import RegistrationTable
@@ -19,6 +20,9 @@ from flownexus_schemas.lwm2m.codecs import SUPPORTED
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.errors import UnsupportedContentFormat
 from flownexus_schemas.lwm2m.path import Path
+
+RETRY_AFTER_S = 30
+"""And up to 15 s more, so that not all clients come back at once."""
 
 
 class Router:
@@ -49,13 +53,21 @@ class Router:
         return Answer(errors.CREATED, ((Option.LOCATION_PATH, b"rd"), (Option.LOCATION_PATH, identifier.encode())))
 
     async def _send(self, request: Request) -> Answer:
-        """Send, of LwM2M 1.1: 4.04 to a client that is not registered. LwM2M Core 1.1.1, 6.4.4."""
+        """Send, of LwM2M 1.1: 4.04 to a client that is not registered, 5.03 while too much is under way.
+
+        LwM2M Core 1.1.1, 6.4.4.
+        """
         live = self._table.of_address(request.peer.socket_address)
         if live is None:
             raise NotFound("no device is registered from this address")
         if request.content_format is not None and request.content_format not in SUPPORTED:
             raise UnsupportedContentFormat(f"Content-Format {request.content_format} is not known here")
         live.seen_after_answer = True
+        if self._uplink.is_full:
+            # An application that sends values gets to know, and when to try again. After an error to Register some
+            # clients give up, after one to Update they register: these, as notifications, get silence.
+            metrics.OVERLOADED.inc()
+            raise Overloaded(RETRY_AFTER_S + random.getrandbits(4))
         report = Report(
             live, Trigger.SEND, True, None, None, Path(), request.payload, request.content_format,
             ContentFormat.SENML_CBOR, request.received_at,

@@ -139,6 +139,7 @@ def test_more_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     ("error", "code"),
     [
         (Unavailable("x"), None),
+        (errors.Overloaded(30), errors.SERVICE_UNAVAILABLE),
         (UnsupportedVersion("x"), errors.PRECONDITION_FAILED),
         (InvalidRegistration("x"), errors.BAD_REQUEST),
         (UnsupportedContentFormat("x"), errors.UNSUPPORTED_CONTENT_FORMAT),

@@ -38,6 +38,7 @@ class Option(IntEnum):
     LOCATION_PATH = 8
     URI_PATH = 11
     CONTENT_FORMAT = 12
+    MAX_AGE = 14
     URI_QUERY = 15
     ACCEPT = 17
     BLOCK2 = 23

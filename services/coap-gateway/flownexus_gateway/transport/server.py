@@ -126,7 +126,7 @@ class RequestServer:
                 return None
             log.warning("request.refused", peer=repr(request.peer), path=request.path, code=code_text(code),
                         reason=str(error))  # fmt: skip
-            answer = Answer(code, (), str(error).encode()[:512])
+            answer = Answer(code, errors.options_of(error), str(error).encode()[:512])
         return answer._replace(options=(*answer.options, *echo))
 
 

@@ -61,6 +61,11 @@ class Uplink:
         self._changed = changed
         self.on_cut_short: CutShort = _ignore_observation
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more can be published now."""
+        return self._publisher.is_full
+
     def notification(self, data: bytes, header: Header, peer: Peer, known: KnownToken) -> None:
         """A response with the token of an observation: decode, publish, acknowledge at the PubAck.
 
