@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -65,11 +65,15 @@ def _ranked(who: Person, role: str) -> Person:
     return who
 
 
-async def _brief_operator(parts: PartsDep, token: Annotated[str | None, Depends(_bearer)] = None) -> Person:
-    async with parts.engine.begin() as database:
-        return _ranked(await _owner(parts, database, token), "operator")
+def _briefly(role: str) -> Callable[[Parts, str | None], Awaitable[Person]]:
+    async def allowed(parts: PartsDep, token: Annotated[str | None, Depends(_bearer)] = None) -> Person:
+        async with parts.engine.begin() as database:
+            return _ranked(await _owner(parts, database, token), role)
+
+    return allowed
 
 
 Viewer = Annotated[Person, Depends(at_least("viewer"))]
-BriefOperator = Annotated[Person, Depends(_brief_operator)]
-"""An operator, for a route that waits for a device: no connection to the database is held meanwhile."""
+BriefOperator = Annotated[Person, Depends(_briefly("operator"))]
+BriefAdministrator = Annotated[Person, Depends(_briefly("administrator"))]
+"""For a route that waits for a device or for NATS: no connection to the database is held meanwhile."""

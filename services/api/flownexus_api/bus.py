@@ -12,7 +12,9 @@ from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
+from flownexus_runtime.bucket import Apply, Bucket
 from flownexus_runtime.settings import ServiceSettings
+from flownexus_schemas import subjects
 from flownexus_schemas.errors import Unavailable
 
 CLIENT_NAME = "flownexus-api"
@@ -21,8 +23,11 @@ CLIENT_NAME = "flownexus-api"
 class Bus:
     """A NATS connection that may not be there yet, or any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_model: Apply | None = None) -> None:
+        """`on_model` is told each entry of the bucket of object models, at first all that there are."""
         self._client: Client | None = None
+        self._on_model = on_model
+        self._models: Bucket | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -63,8 +68,14 @@ class Bus:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+            if self._models is not None:
+                await self._models.stop()
             if self._client is not None:
                 await self._client.close()
 
     async def _connect(self, settings: ServiceSettings) -> None:
         self._client = await runtime_bus.connect(settings, CLIENT_NAME)
+        if self._on_model is not None:
+            js = runtime_bus.jetstream(self._client)
+            self._models = Bucket(self._client, js, subjects.Bucket.OBJECT_MODELS, self._on_model)
+            self._models.start()

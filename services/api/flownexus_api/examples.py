@@ -202,6 +202,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Events": EVENTS,
     "History": HISTORY,
     "Logs": LOGS,
+    "Models": {
+        "items": [
+            {
+                "id": 3303,
+                "version": "1.1",
+                "name": "Temperature",
+                "urn": "urn:oma:lwm2m:ext:3303:1.1",
+                "resources": 16,
+                "uploaded": False,
+            }
+        ],
+        "next": None,
+    },
     "Me": {"name": "admin", "role": "administrator"},
     "NamedProfile": {"name": "greenhouse", **PROFILE},
     "Objects": OBJECTS,

@@ -22,6 +22,7 @@ from flownexus_api.readiness import DatabaseWatch
 from flownexus_api.settings import ApiSettings
 from flownexus_api.tokens import Tokens
 from flownexus_runtime import logs
+from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_runtime.process import run, stop_signal
 from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
@@ -38,7 +39,7 @@ def main() -> None:
     try:
         settings = ApiSettings()
         logs.configure("api", settings.log_level, settings.log_format)
-        models = objects.load(settings.object_model_folders)
+        models = LiveObjectModels(objects.load(settings.object_model_folders))
     except ValidationError as error:
         _misconfigured("; ".join(_setting(found["loc"], found["msg"]) for found in error.errors()))
     except SettingsError:
@@ -47,7 +48,7 @@ def main() -> None:
         _misconfigured(f"FLOWNEXUS_OBJECT_MODEL_FOLDERS: {error}")
     parts = Parts(
         engine=create_engine(settings.database_url.get_secret_value()),
-        bus=Bus(),
+        bus=Bus(models.apply),
         tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s, settings.session_lifetime_s),
         models=models,
     )

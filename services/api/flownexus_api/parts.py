@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from flownexus_api.bus import Bus
 from flownexus_api.throttle import LoginThrottle
 from flownexus_api.tokens import Tokens
-from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_runtime.live_models import LiveObjectModels
 
 MAX_HASHING = 2
 """Passwords checked at a time: each check takes 64 MiB and a thread."""
@@ -29,7 +29,7 @@ class Parts:
     engine: AsyncEngine
     bus: Bus
     tokens: Tokens
-    models: ObjectModels
+    models: LiveObjectModels
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HASHING))
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))

@@ -17,7 +17,6 @@ from nats.js import JetStreamContext
 from pydantic import ValidationError
 
 from flownexus_gateway import aiocoap_private
-from flownexus_gateway.bucket import Bucket
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
@@ -38,9 +37,10 @@ from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.transport.udp_socket import UdpSocket, bind
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
+from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects, subjects
 from flownexus_schemas.lwm2m.errors import Lwm2mError
-from flownexus_schemas.lwm2m.object_model import ObjectModels
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ def main() -> int:
     """Run the gateway until SIGTERM or SIGINT; the exit code."""
     try:
         settings = GatewaySettings()
-        models = objects.load(settings.object_model_folders)
+        models = LiveObjectModels(objects.load(settings.object_model_folders))
         sock = bind(settings.coap_host, settings.coap_port)
     except (ValidationError, OSError, Lwm2mError) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - before there is a log
@@ -85,7 +85,7 @@ def main() -> int:
     return 0
 
 
-async def _serve(settings: GatewaySettings, models: ObjectModels, sock: socket.socket) -> None:
+async def _serve(settings: GatewaySettings, models: LiveObjectModels, sock: socket.socket) -> None:
     stop, state = process.stop_signal(), _State()
     udp = UdpSocket(sock)
     try:
@@ -107,7 +107,7 @@ async def _serve(settings: GatewaySettings, models: ObjectModels, sock: socket.s
 
 
 async def _run(
-    settings: GatewaySettings, models: ObjectModels, udp: UdpSocket, state: _State, stop: asyncio.Event
+    settings: GatewaySettings, models: LiveObjectModels, udp: UdpSocket, state: _State, stop: asyncio.Event
 ) -> None:
     async with AsyncExitStack() as stack:
         client = state.client = await _connect(settings)
@@ -119,7 +119,7 @@ async def _run(
 async def _serve_devices(
     *,
     settings: GatewaySettings,
-    models: ObjectModels,
+    models: LiveObjectModels,
     udp: UdpSocket,
     state: _State,
     stop: asyncio.Event,
@@ -160,6 +160,7 @@ async def _serve_devices(
     dispatcher = CoapDispatcher(table, server, uplink, coap)
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [
+        Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
         Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
         Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
     ]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from flownexus_ingest.service import Ingest
 from flownexus_ingest.settings import IngestSettings
 from flownexus_runtime import health, logs, process
+from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 
@@ -25,7 +26,7 @@ def main() -> None:
     try:
         settings = IngestSettings()
         conninfo_to_dict(settings.database_url.get_secret_value())
-        models = objects.load(settings.object_model_folders)
+        models = LiveObjectModels(objects.load(settings.object_model_folders))
     except ValidationError as error:
         _refuse("; ".join(f"FLOWNEXUS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
     except psycopg.ProgrammingError:

@@ -16,7 +16,9 @@ from flownexus_ingest.reader import EventReader, ReaderLost
 from flownexus_ingest.settings import IngestSettings
 from flownexus_ingest.writer import PositionMoved, Writer
 from flownexus_runtime import bus
-from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.live_models import LiveObjectModels
+from flownexus_schemas import subjects
 from flownexus_schemas.subjects import Stream
 
 log = structlog.get_logger(__name__)
@@ -28,6 +30,9 @@ DEAD_PEER_MS = 15_000
 """After so long without an answer of the database's machine the connection counts as broken."""
 
 LAG_INTERVAL_S = 5.0
+MODELS_TIMEOUT_S = 5.0
+GATHER_S = 0.2
+"""Models that come within this time are named together."""
 
 _AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.TimeoutError, ReaderLost, PositionMoved)
 
@@ -35,8 +40,11 @@ _AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.Timeou
 class Ingest:
     """One ingest process. `run` works until cancelled."""
 
-    def __init__(self, settings: IngestSettings, models: ObjectModels) -> None:
+    def __init__(self, settings: IngestSettings, models: LiveObjectModels) -> None:
         self._settings, self._models = settings, models
+        self._models_changed = asyncio.Event()
+        models.on_change = self._models_changed.set
+        self._bucket: Bucket | None = None
         self._client: Client | None = None
         self._pipeline: Pipeline | None = None
         self._working = False
@@ -52,7 +60,7 @@ class Ingest:
     async def run(self) -> None:
         """Work; whatever is away is waited for, with growing pauses."""
         delay = FIRST_DELAY_S
-        lag = asyncio.create_task(self._measure_lag())
+        beside = [asyncio.create_task(self._measure_lag()), asyncio.create_task(self._keep_named())]
         try:
             while True:
                 try:
@@ -67,7 +75,10 @@ class Ingest:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
         finally:
-            lag.cancel()
+            for task in beside:
+                task.cancel()
+            if self._bucket is not None:
+                await self._bucket.stop()
             if self._client is not None:
                 await self._client.close()
 
@@ -75,14 +86,13 @@ class Ingest:
         if self._client is None:
             self._client = await bus.connect(self._settings, "flownexus-ingest")
         js = bus.jetstream(self._client)
+        if self._bucket is None:
+            self._bucket = Bucket(self._client, js, subjects.Bucket.OBJECT_MODELS, self._models.apply)
+            self._bucket.start()
+        async with asyncio.timeout(MODELS_TIMEOUT_S):
+            await self._bucket.loaded()
         info = await js.stream_info(Stream.EVENTS)
-        connection = await psycopg.AsyncConnection.connect(
-            self._settings.database_url.get_secret_value(),
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            tcp_user_timeout=DEAD_PEER_MS,
-        )
-        async with connection:
+        async with await self._connect() as connection:
             writer = Writer(connection, Stream.EVENTS, self._models)
             named = await name_resource_types(connection, self._models)
             assert info.created is not None
@@ -94,6 +104,30 @@ class Ingest:
                 log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
                 self._pipeline = Pipeline(js, Stream.EVENTS, reader, writer, position)
                 await self._pipeline.run()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        return await psycopg.AsyncConnection.connect(
+            self._settings.database_url.get_secret_value(),
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            tcp_user_timeout=DEAD_PEER_MS,
+        )
+
+    async def _keep_named(self) -> None:
+        """Name what is stored when a model comes or goes."""
+        while True:
+            await self._models_changed.wait()
+            await asyncio.sleep(GATHER_S)
+            self._models_changed.clear()
+            try:
+                async with await self._connect() as connection:
+                    named = await name_resource_types(connection, self._models)
+            except psycopg.Error as error:
+                log.warning("models.not_named_yet", error=str(error)[:300])
+                self._models_changed.set()
+                await asyncio.sleep(LONGEST_DELAY_S)
+            else:
+                log.info("models.changed", named=named)
 
     async def _measure_lag(self) -> None:
         """Keep the lag true while nothing is written too."""

@@ -13,6 +13,7 @@ from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
 from flownexus_api.parts import Parts
 from flownexus_api.tokens import Tokens
+from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
 from integration.api.rows import Rows
 
@@ -23,7 +24,7 @@ PASSWORD = "correct horse battery"
 @pytest.fixture
 async def parts(database_url: str) -> AsyncIterator[Parts]:
     engine = create_engine(database_url)
-    yield Parts(engine=engine, bus=Bus(), tokens=Tokens(SECRET, 900), models=objects.load())
+    yield Parts(engine=engine, bus=Bus(), tokens=Tokens(SECRET, 900), models=LiveObjectModels(objects.load()))
     await engine.dispose()
 
 
