@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -14,6 +15,7 @@ from flownexus_schemas.profiles import ObservationProfile, SingleObservation
 from harness.commanded import answered
 from harness.lockstep import (
     ACCEPT,
+    ACK,
     CHANGED,
     CONTENT,
     CONTENT_FORMAT,
@@ -32,7 +34,9 @@ from harness.services import ServiceProcess
 from integration.gateway.gateway_events import Events, NewDevice
 
 NOT_ACCEPTABLE = 0x86
-LWM2M_JSON, LWM2M_CBOR = 11543, 11544
+OPAQUE, LWM2M_JSON, LWM2M_CBOR = 42, 11543, 11544
+LWM2M_CBOR_21_5 = b"\xa1\x82\x19\x0c\xe7\x00\xa1\x19\x16\x44\xf9\x4d\x60"
+"""{[3303, 0]: {5700: 21.5}}. LwM2M Core 1.2, 7.5."""
 LINKS = "</1/0>,</3/0>,</3303/0>"
 TLV_21_5 = b"\xe4\x16\x44\x41\xac\x00\x00"
 ONE_VALUE = b'[{"n":"/3303/0/5700","v":21.5}]'
@@ -175,8 +179,7 @@ async def test_an_instance_is_written_in_what_the_device_states_or_its_version_h
         (SENML_JSON, ONE_VALUE),
         # [{-2: "/3303/0/", 0: "5700", 2: 21.5}]
         (SENML_CBOR, b"\x81\xa3\x21\x68/3303/0/\x00\x645700\x02\xf9\x4d\x60"),
-        # {[3303, 0]: {5700: 21.5}}
-        (LWM2M_CBOR, b"\xa1\x82\x19\x0c\xe7\x00\xa1\x19\x16\x44\xf9\x4d\x60"),
+        (LWM2M_CBOR, LWM2M_CBOR_21_5),
     ],
 )
 @pytest.mark.parametrize("is_asked_for", [True, False], ids=["accepted", "by-itself"])
@@ -235,3 +238,54 @@ async def test_a_composite_request_learns_by_itself(device: NewDevice, client: C
         await answered(client, read(), lambda: asked.append(accept_of_next(one, CONTENT, TLV_21_5, TLV)))
     ).code == "2.05"
     assert asked[-1] is None
+
+
+async def test_bytes_are_written_read_and_notified_as_they_are(
+    client: Client, device: NewDevice, events: Events
+) -> None:
+    one = device()
+    one.register("</5/0>,</19/0>")
+    package, data = b"\x00\xff\x80image", "19/0/0/0"
+    in_base64 = base64.b64encode(package).decode()
+    heard: list[tuple[object, bytes]] = []
+
+    def takes() -> None:
+        request = one.expect_request(PUT, "5/0/0")
+        heard.append((request.number(CONTENT_FORMAT), request.payload))
+        one.answer(request, CHANGED)
+
+    push = WriteResource(endpoint="device-1", path="5/0/0", values=(PathValue(path="5/0/0", value=in_base64),))
+    assert (await answered(client, push, takes)).code == "2.04"
+    assert heard == [(OPAQUE, package)]
+
+    asked = await answered(client, read(data, OPAQUE), lambda: accept_of_next(one, CONTENT, package, OPAQUE))
+    assert [(value.path, value.value) for value in asked.values] == [(data, in_base64)]
+    tokens: list[bytes] = []
+
+    def observed() -> None:
+        request = one.expect_request(GET, data)
+        tokens.append(request.token)
+        one.answer(request, CONTENT, b"", OPAQUE, observe=0)
+
+    await answered(client, ObserveResource(endpoint="device-1", path=data), observed)
+    assert one.exchange(one.notification(tokens[0], 1, package, OPAQUE)).type == ACK
+    report = (await events.of(ValuesReported))[-1]
+    assert [(record.path, record.value) for record in report.data.records] == [(data, in_base64)]
+
+
+async def test_a_notification_in_lwm2m_cbor_is_understood(client: Client, device: NewDevice, events: Events) -> None:
+    one = device()
+    one.register(LINKS, version="1.2")
+    tokens: list[bytes] = []
+
+    def observed() -> None:
+        request = one.expect_request(GET, "3303/0")
+        assert request.number(ACCEPT) == LWM2M_CBOR
+        tokens.append(request.token)
+        one.answer(request, CONTENT, LWM2M_CBOR_21_5, LWM2M_CBOR, observe=0)
+
+    observe = ObserveResource(endpoint="device-1", path="3303/0", format=LWM2M_CBOR)
+    assert [value.value for value in (await answered(client, observe, observed)).values] == [21.5]
+    assert one.exchange(one.notification(tokens[0], 1, LWM2M_CBOR_21_5, LWM2M_CBOR)).type == ACK
+    report = (await events.of(ValuesReported))[-1]
+    assert [(record.path, record.value) for record in report.data.records] == [("3303/0/5700", 21.5)]
