@@ -42,6 +42,15 @@ class Endpoint(BaseModel):
     address: dict[str, Any] | None = None
 
 
+class KnownObject(BaseModel):
+    """One version of one object that has a model."""
+
+    id: int
+    version: str
+    name: str
+    uploaded: bool
+
+
 class ApiClient:
     """Logged in as the first administrator. Raises CannotRun where the api is away or refuses the login."""
 
@@ -78,6 +87,17 @@ class ApiClient:
         patience = httpx.Timeout(TIMEOUT_S, read=timeout_s + QUEUE_S)
         answer: dict[str, Any] = self._answer(self._client.post(path, json=request, timeout=patience)).json()
         return answer
+
+    def models(self) -> list[KnownObject]:
+        """All object models."""
+        return self._models(self._client.get(f"{API}/models"))
+
+    def add_models(self, xml: bytes) -> list[KnownObject]:
+        """Upload a file of OMA DDF XML: its objects."""
+        return self._models(self._client.put(f"{API}/models", content=xml))
+
+    def _models(self, response: httpx.Response) -> list[KnownObject]:
+        return [KnownObject.model_validate(item) for item in self._answer(response).json()["items"]]
 
     def events(self, endpoint: str | None) -> Iterator[Event]:
         """What happens from now on, without end: where the api goes away, it goes on from there when it is back."""

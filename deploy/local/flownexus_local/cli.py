@@ -24,6 +24,7 @@ from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
+from flownexus_local.model_commands import model_app
 from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
+app.add_typer(model_app, name="model")
 app.add_typer(device_app)
 
 

@@ -18,6 +18,11 @@ from harness.system import command
 from harness.waiting import blocking_until
 
 NODE = "sim-00000"
+SILO = """<LWM2M><Object ObjectType="MODefinition"><Name>Silo</Name><ObjectID>26241</ObjectID>
+<ObjectURN>urn:oma:lwm2m:x:26241</ObjectURN><MultipleInstances>Multiple</MultipleInstances>
+<Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>Fill</Name><Operations>R</Operations>
+<MultipleInstances>Single</MultipleInstances><Mandatory>Mandatory</Mandatory><Type>Float</Type></Item></Resources>
+</Object></LWM2M>"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -54,7 +59,7 @@ def run(js: JetStreamContext, service: ServiceFactory, database_url: str, tmp_pa
         fleet.kill()
 
 
-def test_a_device_is_asked_from_the_command_line(run: Run) -> None:
+def test_devices_and_models_are_reached_from_the_command_line(run: Run, tmp_path: Path) -> None:
     read = run("read", NODE, "3/0/1")
     assert (read.returncode, read.stdout) == (0, '3/0/1 = "simulated device"\n'), read.stderr
     both = run("read", NODE, "3/0/0", "3303/0/5701")
@@ -70,6 +75,11 @@ def test_a_device_is_asked_from_the_command_line(run: Run) -> None:
     assert "</3303/0/5700>" in run("discover", NODE, "3303").stdout
     assert run("observe", NODE, "6/0").returncode == 0
     assert run("observe", NODE, "6/0", "--cancel").returncode == 0
+
+    (tmp_path / "silo.xml").write_text(SILO)
+    assert run("model", "add", "silo.xml").stdout == "26241 1.0 Silo\n"
+    uploaded = "26241 1.0 Silo (uploaded)\n"
+    blocking_until(lambda: uploaded in run("model", "list").stdout, 10, "the model in the list")
 
     refused = run("execute", NODE, "5/0/2")
     assert refused.returncode == 1

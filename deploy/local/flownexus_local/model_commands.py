@@ -1,0 +1,35 @@
+"""Commands for object models, over the api."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flownexus_local.api_client import ApiClient
+from flownexus_local.options import DEFAULT_FOLDER, Folder
+
+out = Console(highlight=False)
+model_app = typer.Typer(help="Object models: what objects and resources are called.", no_args_is_help=True)
+
+
+@model_app.command("add")
+def add(
+    file: Annotated[Path, typer.Argument(help="OMA DDF XML.", exists=True, dir_okay=False)],
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Upload the objects of a file; they are in force at once, also for what devices sent before."""
+    with ApiClient(folder) as api:
+        for model in api.add_models(file.read_bytes()):
+            out.print(f"{model.id} {model.version} {model.name}", markup=False)
+
+
+@model_app.command("list")
+def list_models(folder: Folder = DEFAULT_FOLDER) -> None:
+    """List the objects that have a model, in each version; uploaded ones are marked."""
+    with ApiClient(folder) as api:
+        for model in api.models():
+            mark = " (uploaded)" if model.uploaded else ""
+            out.print(f"{model.id} {model.version} {model.name}{mark}", markup=False)
