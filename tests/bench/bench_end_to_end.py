@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -24,7 +25,7 @@ import psycopg
 
 from flownexus_schemas import jetstream
 from flownexus_schemas.tables.upgrade import upgrade
-from harness.embedded import RunningPostgres, running_nats, running_postgres
+from harness.embedded import RunningNats, RunningPostgres, running_nats, running_postgres
 from harness.fleet import RunningFleet, stored_values, values_of
 from harness.rows import rows
 from harness.services import ServiceProcess
@@ -62,11 +63,22 @@ def memory_mib(process: ServiceProcess) -> float:
     return resident / 2**20
 
 
-def cpu_s(process: ServiceProcess) -> float:
-    """Processor seconds of a service so far."""
-    times = psutil.Process(process.pid).cpu_times()
-    used: float = times.user + times.system
-    return used
+def cpu_s(pid: int) -> float:
+    """Processor seconds so far of a process and of those that it started."""
+    process = psutil.Process(pid)
+    used = float(sum(process.cpu_times()[:4]))
+    return used + sum(float(sum(child.cpu_times()[:2])) for child in process.children(recursive=True))
+
+
+def ended_children_s() -> float:
+    """Processor seconds of the processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def cpu_shares(before: dict[str, float], after: dict[str, float], took_s: float) -> dict[str, float]:
+    """Of one core, by process."""
+    return {name: round((after[name] - before[name]) / took_s, 2) for name in before}
 
 
 def count_registered(url: str) -> int:
@@ -74,9 +86,11 @@ def count_registered(url: str) -> int:
     return int(rows(url, "select count(*) from endpoint where registered")[0][0])
 
 
-def run(folder: Path, nats_url: str, url: str, given: argparse.Namespace) -> dict[str, object]:
+def run(
+    folder: Path, server: RunningNats, postgres: RunningPostgres, url: str, given: argparse.Namespace
+) -> dict[str, object]:
     """One run of the fleet, and what came of it."""
-    env = {"FLOWNEXUS_NATS_URL": nats_url, "FLOWNEXUS_DATABASE_URL": url, "FLOWNEXUS_LOG_LEVEL": "warning"}
+    env = {"FLOWNEXUS_NATS_URL": server.url, "FLOWNEXUS_DATABASE_URL": url, "FLOWNEXUS_LOG_LEVEL": "warning"}
     gateway = ServiceProcess("flownexus_gateway", env, folder)
     ingest = ServiceProcess("flownexus_ingest", env, folder)
     services = (gateway, ingest)
@@ -98,12 +112,16 @@ def run(folder: Path, nats_url: str, url: str, given: argparse.Namespace) -> dic
             blocking_until(lambda: count_registered(url) >= given.devices, CATCH_UP_S, "every device registered")
             registered_s = time.monotonic() - begun
             registered = memory_mib(gateway)
-            used = [cpu_s(service) for service in services]
+            pids = {"gateway": gateway.pid, "ingest": ingest.pid, "nats": server.pid, "postgresql": postgres.pid}
+            used = {name: cpu_s(pid) for name, pid in pids.items()} | {"simulator": cpu_s(fleet.pid)}
             measured = time.monotonic()
+            ended_before = ended_children_s()
             summary = fleet.finish(timeout_s=given.seconds + 300)
         finally:
             fleet.kill()
         took_s = time.monotonic() - measured
+        used_after = {name: cpu_s(pid) for name, pid in pids.items()}
+        used_after["simulator"] = ended_children_s() - ended_before
         acknowledged = values_of(fleet.ledger(), acknowledged=True)
         blocking_until(lambda: acknowledged <= stored_values(url, PREFIX).keys(), CATCH_UP_S, "every row")
         sent = values_of(fleet.ledger(), acknowledged=False)
@@ -125,8 +143,7 @@ def run(folder: Path, nats_url: str, url: str, given: argparse.Namespace) -> dic
             "device_to_commit_ms": dict(
                 zip(("p50", "p95", "p99"), [round(float(ms), 1) for ms in latencies], strict=True)
             ),
-            "gateway_cpu_share": round((cpu_s(gateway) - used[0]) / took_s, 2),
-            "ingest_cpu_share": round((cpu_s(ingest) - used[1]) / took_s, 2),
+            "cpu_share": cpu_shares(used, used_after, took_s),
             "gateway_kib_per_device": round((registered - empty) * 1024 / given.devices, 1),
             "gateway_mib": round(memory_mib(gateway), 1),
             "ingest_mib": round(memory_mib(ingest), 1),
@@ -140,7 +157,7 @@ def run(folder: Path, nats_url: str, url: str, given: argparse.Namespace) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=500, help="notifications a second over the fleet")
+    parser.add_argument("--rate", type=float, default=2000, help="notifications a second over the fleet")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--start-rate", type=float, default=200, help="devices switched on in a second")
     given = parser.parse_args()
@@ -149,7 +166,7 @@ def main() -> None:
         asyncio.run(provision(server.url))
         url = postgres.create_database()
         upgrade(url)
-        print(json.dumps(run(Path(name), server.url, url, given), indent=2))
+        print(json.dumps(run(Path(name), server, postgres, url, given), indent=2))
 
 
 if __name__ == "__main__":

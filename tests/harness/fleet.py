@@ -61,6 +61,11 @@ class RunningFleet:
             self._process.communicate()
 
     @property
+    def pid(self) -> int:
+        """The process number."""
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether the process lives."""
         return self._process.poll() is None
