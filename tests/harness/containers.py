@@ -20,6 +20,14 @@ NATS_IMAGE = "nats:2.15-alpine"
 POSTGRES_IMAGE = "timescale/timescaledb:2.29.2-pg17"
 """The images of deploy/compose."""
 
+SETTINGS = [
+    argument
+    # Each database of a test has a scheduler of TimescaleDB, and each of its policies a worker.
+    for setting in ("max_connections=200", "fsync=off", "max_worker_processes=400",
+                    "timescaledb.max_background_workers=350")
+    for argument in ("-c", setting)
+]  # fmt: skip
+
 
 class ContainerServer:
     """One container with a fixed port of the host, so that it is found there again after a kill and a start."""
@@ -76,7 +84,7 @@ class PostgresContainer(ContainerServer, Databases):
             DockerContainer(POSTGRES_IMAGE)
             .with_env("POSTGRES_PASSWORD", server.password)
             .with_env("TIMESCALEDB_TELEMETRY", "off")
-            .with_command(["postgres", "-c", "max_connections=200", "-c", "fsync=off"])
+            .with_command(["postgres", *SETTINGS])
             .with_bind_ports(5432, server.port)
         )
         ContainerServer.__init__(self, container, _lasting(server.is_ready))
