@@ -93,10 +93,13 @@ STORED = """
     select e.name, concat_ws('/', t.object_id, r.object_instance_id, t.resource_id),
            (extract(epoch from r.time) * 1000000)::bigint, r.value_number
     from resource r join endpoint e on e.id = r.endpoint_id join resource_type t on t.id = r.resource_type_id
-    where starts_with(e.name, %s) and t.object_id in (3303, 10300)
+    where starts_with(e.name, %s) and t.object_id in (3303, 10300) and r.time <> r.received_at
 """
 
 
 def stored_values(database_url: str, prefix: str) -> Counter[Sent]:
-    """Every value in the database from the devices of a fleet with this prefix, with how often it is there."""
+    """Every value that devices of a fleet with this prefix gave a time, with how often it is in the database.
+
+    The first value of an observation has none: it gets that of receipt, which may by chance be that of a measurement.
+    """
     return Counter(Sent(*row) for row in rows(database_url, STORED, f"{prefix}-"))
