@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +86,8 @@ class PostgresContainer(ContainerServer, Databases):
             .with_command(["postgres", *SETTINGS])
             .with_bind_ports(5432, server.port)
         )
-        ContainerServer.__init__(self, container, _lasting(server.is_ready))
+        # The server that the image first runs for its set-up is on no TCP port: it lets nobody log in from here.
+        ContainerServer.__init__(self, container, server.is_ready)
 
 
 @contextmanager
@@ -110,15 +110,3 @@ def postgres_container(folder: Path) -> Iterator[PostgresContainer]:
         yield server
     finally:
         server.remove()
-
-
-def _lasting(is_ready: Callable[[], bool]) -> Callable[[], bool]:
-    # The image first runs a server for its set-up and then stops it again; that one is on no TCP port, but the port
-    # of the host answers from the start on.
-    def twice() -> bool:
-        if not is_ready():
-            return False
-        time.sleep(0.2)
-        return is_ready()
-
-    return twice
