@@ -27,6 +27,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from flownexus_schemas import commands, events
 from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.dead_letters import DeadLetter
+from flownexus_schemas.endpoint_tags import EndpointTags
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
 from flownexus_schemas.subjects import Stream
@@ -53,6 +54,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     commands.CommandAnswer,
     commands.CommandFailure,
     DeadLetter,
+    EndpointTags,
     ObservationProfile,
     StoredRegistration,
 )

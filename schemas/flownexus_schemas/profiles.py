@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.commands import Paths, PathText
+from flownexus_schemas.endpoint_tags import Tag
 
 DEFAULT_KEY = "default"
 
@@ -34,7 +35,7 @@ class CompositeObservation(Frozen):
 
 
 class ObservationProfile(Frozen):
-    """What to do at registration, and for which devices: those that meet both choices; an empty one is met by all."""
+    """What to do at registration, and for which devices: those that meet every choice; an empty one is met by all."""
 
     endpoints: tuple[EndpointPattern, ...] = Field(
         default=(), max_length=100, description="Endpoint names, `*` for any characters; one of them is enough."
@@ -42,6 +43,7 @@ class ObservationProfile(Frozen):
     objects: tuple[ObjectId, ...] = Field(
         default=(), max_length=100, description="Ids of objects, every one of which the device lists."
     )
+    tags: tuple[Tag, ...] = Field(default=(), max_length=50, description="Tags, every one of which the endpoint has.")
     priority: int = Field(default=0, description="The highest wins where a device meets the choices of several.")
     observe: tuple[SingleObservation, ...] = ()
     observe_composite: tuple[CompositeObservation, ...] = ()
@@ -52,8 +54,10 @@ class ObservationProfile(Frozen):
     awake_window_s: float = Field(default=93.0, gt=0, description="Seconds a queue-mode device listens after it sent.")
 
 
-def choose(profiles: Mapping[str, ObservationProfile], endpoint: str, objects: Collection[int]) -> ObservationProfile:
-    """The profile for a device of this name that lists these objects, out of profiles by name.
+def choose(
+    profiles: Mapping[str, ObservationProfile], endpoint: str, objects: Collection[int], tags: Collection[str] = ()
+) -> tuple[str, ObservationProfile]:
+    """The profile, with its name, for a device of this name and these tags that lists these objects.
 
     Of those whose choices it meets, the one of the highest priority, then the first by name. Where it meets none, the
     one named `default`, whose own choices count for nothing, and DEFAULT_PROFILE where there is none.
@@ -61,14 +65,16 @@ def choose(profiles: Mapping[str, ObservationProfile], endpoint: str, objects: C
     met = [
         (-profile.priority, name)
         for name, profile in profiles.items()
-        if name != DEFAULT_KEY and _meets(profile, endpoint, objects)
+        if name != DEFAULT_KEY and _meets(profile, endpoint, objects, tags)
     ]
-    return profiles[min(met)[1]] if met else profiles.get(DEFAULT_KEY, DEFAULT_PROFILE)
+    name = min(met)[1] if met else DEFAULT_KEY
+    return name, profiles.get(name, DEFAULT_PROFILE)
 
 
-def _meets(profile: ObservationProfile, endpoint: str, objects: Collection[int]) -> bool:
+def _meets(profile: ObservationProfile, endpoint: str, objects: Collection[int], tags: Collection[str]) -> bool:
     named = not profile.endpoints or any(fnmatchcase(endpoint, pattern) for pattern in profile.endpoints)
-    return named and all(object_id in objects for object_id in profile.objects)
+    listed = all(object_id in objects for object_id in profile.objects)
+    return named and listed and all(tag in tags for tag in profile.tags)
 
 
 DEFAULT_PROFILE = ObservationProfile(

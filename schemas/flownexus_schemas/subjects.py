@@ -39,6 +39,7 @@ class Bucket(StrEnum):
     REGISTRATIONS = "lwm2m_registrations"
     OBSERVATION_PROFILES = "lwm2m_observation_profiles"
     OBJECT_MODELS = "lwm2m_object_models"
+    ENDPOINT_TAGS = "lwm2m_endpoint_tags"
 
 
 class EventKind(StrEnum):

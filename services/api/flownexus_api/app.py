@@ -28,6 +28,7 @@ from flownexus_api.routers import (
     resources,
     statistics,
     stream,
+    tags,
     users,
 )
 from flownexus_runtime.health import Check, health_routes
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     users.router,
     endpoints.router,
+    tags.router,
     objects.router,
     resources.router,
     history.router,

@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
+from flownexus_runtime.live_tags import LiveTags
 from flownexus_runtime.settings import ServiceSettings
 from flownexus_schemas import subjects
 from flownexus_schemas.errors import Unavailable
@@ -27,11 +28,19 @@ class Bus:
         """`on_model` is told each entry of the bucket of object models, at first all that there are."""
         self._client: Client | None = None
         self._on_model = on_model
-        self._models: Bucket | None = None
+        self._buckets: dict[str, Bucket] = {}
+        self.tags = LiveTags()
 
     @property
     def is_connected(self) -> bool:
         return self._client is not None and self._client.is_connected
+
+    def loaded_tags(self) -> LiveTags:
+        """The tags of endpoints, as last heard. Raises Unavailable before they were read for the first time."""
+        bucket = self._buckets.get(subjects.Bucket.ENDPOINT_TAGS)
+        if bucket is None or not bucket.is_loaded:
+            raise Unavailable("The tags of endpoints were not read from the message bus yet; try again shortly.")
+        return self.tags
 
     @property
     def reconnects(self) -> int:
@@ -68,14 +77,17 @@ class Bus:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            if self._models is not None:
-                await self._models.stop()
+            for bucket in self._buckets.values():
+                await bucket.stop()
             if self._client is not None:
                 await self._client.close()
 
     async def _connect(self, settings: ServiceSettings) -> None:
         self._client = await runtime_bus.connect(settings, CLIENT_NAME)
+        followed: dict[str, Apply] = {subjects.Bucket.ENDPOINT_TAGS: self.tags.apply}
         if self._on_model is not None:
-            js = runtime_bus.jetstream(self._client)
-            self._models = Bucket(self._client, js, subjects.Bucket.OBJECT_MODELS, self._on_model)
-            self._models.start()
+            followed[subjects.Bucket.OBJECT_MODELS] = self._on_model
+        js = runtime_bus.jetstream(self._client)
+        for name, apply in followed.items():
+            self._buckets[name] = Bucket(self._client, js, name, apply)
+            self._buckets[name].start()

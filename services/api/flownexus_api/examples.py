@@ -20,6 +20,7 @@ ENDPOINT: dict[str, Any] = {
     "last_seen_at": "2026-03-02T09:41:30Z",
     "awake_until": "2026-03-02T09:43:03Z",
     "expires_at": "2999-12-31T00:00:00Z",
+    "tags": ["greenhouse", "site:north"],
 }
 
 ENDPOINTS: dict[str, Any] = {"items": [ENDPOINT], "next": None}
@@ -75,6 +76,7 @@ RESOURCES: dict[str, Any] = {
 PROFILE: dict[str, Any] = {
     "endpoints": ["urn:imei:3564*"],
     "objects": [3303],
+    "tags": ["greenhouse"],
     "priority": 10,
     "observe": [{"path": "3303/0/5700"}],
     "observe_composite": [{"paths": ["3303/0/5700", "3304/0/5700"], "event_type": "climate"}],
@@ -216,7 +218,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "next": None,
     },
     "Me": {"name": "admin", "role": "administrator"},
-    "NamedProfile": {"name": "greenhouse", **PROFILE},
+    "NamedProfile": {"name": "greenhouse", "error": None, **PROFILE},
     "Objects": OBJECTS,
     "Problem": {
         "type": "about:blank",
@@ -225,9 +227,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "detail": "There is no endpoint 'node-7': it never registered.",
     },
     "Profile": PROFILE,
-    "Profiles": {"items": [{"name": "greenhouse", **PROFILE}], "next": None},
+    "Profiles": {"items": [{"name": "greenhouse", "error": None, **PROFILE}], "next": None},
     "Resources": RESOURCES,
     "Statistics": STATISTICS,
+    "TagsOfEndpoint": {"tags": ["greenhouse", "site:north"]},
     "Token": {"access_token": "eyJhbGciOiJIUzI1NiIs...", "token_type": "bearer", "expires_in": 900},
 }
 """By the name of the schema."""

@@ -8,11 +8,16 @@ from contextlib import asynccontextmanager
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, KeyDeletedError, KeyNotFoundError, NoKeysError
 from nats.js.kv import KeyValue
+from pydantic import ValidationError
 
 from flownexus_api.bus import Bus
-from flownexus_schemas.errors import NotFound, Unavailable
+from flownexus_schemas.errors import Conflict, NotFound, Unavailable
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.subjects import Bucket
+
+
+class UnreadableProfile(Conflict):
+    """Somebody wrote what is no profile past this API. Gateways go on with the one before; put another in its place."""
 
 
 async def names(bus: Bus) -> list[str]:
@@ -25,13 +30,23 @@ async def names(bus: Bus) -> list[str]:
 
 
 async def load(bus: Bus, name: str) -> ObservationProfile:
-    """One profile. Raises NotFound, Unavailable."""
+    """One profile. Raises NotFound, UnreadableProfile, Unavailable."""
     async with _bucket(bus) as bucket:
         try:
             entry = await bucket.get(name)
         except (KeyNotFoundError, KeyDeletedError) as error:
-            raise NotFound(f"There is no observation profile {name!r}.") from error
-    return ObservationProfile.model_validate_json(entry.value or b"")
+            raise unknown(name) from error
+    try:
+        return ObservationProfile.model_validate_json(entry.value or b"")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UnreadableProfile(f"The profile {name!r} cannot be read: {where or 'JSON'}: {first['msg']}.") from error
+
+
+def unknown(name: str) -> NotFound:
+    """The error for a name that no profile has."""
+    return NotFound(f"There is no observation profile {name!r}.")
 
 
 async def store(bus: Bus, name: str, profile: ObservationProfile) -> None:

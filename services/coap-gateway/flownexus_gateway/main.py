@@ -39,6 +39,7 @@ from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.live_models import LiveObjectModels
+from flownexus_runtime.live_tags import LiveTags
 from flownexus_schemas import objects, subjects
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 
@@ -127,7 +128,8 @@ async def _serve_devices(
     js: JetStreamContext,
 ) -> None:
     gateway_id, source = settings.gateway_id, f"/gateway/{settings.gateway_id}"
-    table, profiles, publisher = RegistrationTable(), Profiles(), Publisher(client)
+    tags = LiveTags()
+    table, profiles, publisher = RegistrationTable(), Profiles(tags), Publisher(client)
     store = RegistrationStore(js, table, udp, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, gateway_id)
     saver = Saver(registrar)
@@ -162,6 +164,7 @@ async def _serve_devices(
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
         Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
+        Bucket(client, js, subjects.Bucket.ENDPOINT_TAGS, tags.apply),
         Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
     ]
 

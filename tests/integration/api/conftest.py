@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from nats.js import JetStreamContext
 
 from flownexus_api import accounts
 from flownexus_api.app import create_app
@@ -16,6 +18,9 @@ from flownexus_api.tokens import Tokens
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
 from integration.api.rows import Rows
+
+if TYPE_CHECKING:
+    from conftest import ServiceFactory
 
 SECRET = "a secret of tests, longer than thirty-two characters"
 PASSWORD = "correct horse battery"
@@ -49,3 +54,19 @@ async def client(anonymous: httpx.AsyncClient, database_url: str) -> httpx.Async
 @pytest.fixture
 def rows(database_url: str) -> Rows:
     return Rows(database_url)
+
+
+async def log_in(client: httpx.AsyncClient, database_url: str, role: str) -> None:
+    accounts.add_user(database_url, role, role, PASSWORD)
+    answer = await client.post("/api/v1/auth/token", data={"username": role, "password": PASSWORD})
+    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+@pytest.fixture
+async def operator(
+    js: JetStreamContext, service: ServiceFactory, database_url: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running API, logged in as an operator."""
+    async with httpx.AsyncClient(base_url=service("flownexus_api").health_url, timeout=20, trust_env=False) as client:
+        await log_in(client, database_url, "operator")
+        yield client

@@ -15,6 +15,8 @@ import pytest
 
 from flownexus_api.app import create_app
 from flownexus_api.examples import BUCKETS, ENDPOINT, ENDPOINT_DETAIL, EVENTS, HISTORY, LOGS, OBJECTS, RESOURCES
+from flownexus_api.parts import Parts
+from flownexus_schemas.subjects import endpoint_key
 from integration.api.rows import Rows
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
@@ -79,10 +81,11 @@ async def test_what_is_not_there_is_a_problem(anonymous: httpx.AsyncClient) -> N
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_examples_are_real_answers(client: httpx.AsyncClient, rows: Rows) -> None:
+async def test_the_examples_are_real_answers(client: httpx.AsyncClient, rows: Rows, parts: Parts) -> None:
     registration = {
-        key: value for key, value in ENDPOINT_DETAIL.items() if key not in {"name", "status", "observations"}
+        key: value for key, value in ENDPOINT_DETAIL.items() if key not in {"name", "status", "observations", "tags"}
     }
+    parts.bus.tags.apply(endpoint_key(ENDPOINT["name"]), json.dumps({"tags": ENDPOINT["tags"]}).encode(), 1)
     address = registration.pop("address")
     columns: dict[str, Any] = {
         key: moment(value) if key.endswith(("_at", "_until")) else value for key, value in registration.items()

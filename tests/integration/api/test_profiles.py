@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,32 +9,17 @@ import psycopg
 import pytest
 from nats.js import JetStreamContext
 
-from flownexus_api import accounts
 from flownexus_api.examples import PROFILE
+from flownexus_schemas.subjects import Bucket
 from harness.lockstep import GET, OBSERVE, LockstepDevice, Silence
-from integration.api.conftest import PASSWORD
+from harness.waiting import until
+from integration.api.conftest import log_in
 
 if TYPE_CHECKING:
     from conftest import ServiceFactory
 
 PROFILES = "/api/v1/profiles"
 LINKS = '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</3304/0>'
-
-
-async def log_in(client: httpx.AsyncClient, database_url: str, role: str) -> None:
-    accounts.add_user(database_url, role, role, PASSWORD)
-    answer = await client.post("/api/v1/auth/token", data={"username": role, "password": PASSWORD})
-    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-
-
-@pytest.fixture
-async def operator(
-    js: JetStreamContext, service: ServiceFactory, database_url: str
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the running API, logged in as an operator."""
-    async with httpx.AsyncClient(base_url=service("flownexus_api").health_url, timeout=20, trust_env=False) as client:
-        await log_in(client, database_url, "operator")
-        yield client
 
 
 async def names(client: httpx.AsyncClient) -> list[str]:
@@ -45,10 +29,10 @@ async def names(client: httpx.AsyncClient) -> list[str]:
 async def test_profiles_are_made_changed_listed_and_removed(operator: httpx.AsyncClient, database_url: str) -> None:
     assert await names(operator) == ["default"]
     made = await operator.put(f"{PROFILES}/greenhouse", json=PROFILE)
-    assert (made.status_code, made.json()) == (200, {"name": "greenhouse", **PROFILE})
+    assert (made.status_code, made.json()) == (200, {"name": "greenhouse", "error": None, **PROFILE})
     changed = {**PROFILE, "priority": 11}
     await operator.put(f"{PROFILES}/greenhouse", json=changed)
-    assert (await operator.get(f"{PROFILES}/greenhouse")).json() == {"name": "greenhouse", **changed}
+    assert (await operator.get(f"{PROFILES}/greenhouse")).json() == {"name": "greenhouse", "error": None, **changed}
     assert await names(operator) == ["default", "greenhouse"]
     assert (await operator.delete(f"{PROFILES}/greenhouse")).json()["priority"] == 11
     for gone in (await operator.get(f"{PROFILES}/greenhouse"), await operator.delete(f"{PROFILES}/greenhouse")):
@@ -72,6 +56,7 @@ async def test_a_profile_that_cannot_be_is_refused(operator: httpx.AsyncClient) 
         ({"awake_window_s": 0}, "awake_window_s"),
         ({"endpoints": [""]}, "endpoints"),
         ({"objects": [65536]}, "objects"),
+        ({"tags": ["a b"]}, "tags"),
     ]
     for change, reason in wrong:
         answer = await operator.put(f"{PROFILES}/greenhouse", json=PROFILE | change)
@@ -102,3 +87,25 @@ async def test_a_profile_is_in_force_at_the_next_registration_of_the_devices_it_
         assert house.expect_request(GET, "3304/0/5700").number(OBSERVE) == 0
         with pytest.raises(Silence):
             boat.receive(timeout_s=0.3)
+
+
+async def test_a_profile_that_cannot_be_read_is_listed_with_its_error_and_the_former_stays_in_force(
+    operator: httpx.AsyncClient, service: ServiceFactory, js: JetStreamContext
+) -> None:
+    gateway = service("flownexus_gateway")
+    chosen = {"objects": [3304], "observe": [{"path": "3304/0/5700"}]}
+    await operator.put(f"{PROFILES}/climate", json=chosen)
+    bucket = await js.key_value(Bucket.OBSERVATION_PROFILES)
+    await bucket.put("climate", b'{"observe": [{"path": "three"}]}')
+    listed = {one["name"]: one for one in (await operator.get(PROFILES)).json()["items"]}
+    assert set(listed) == {"climate", "default"}
+    assert "observe.0.path" in listed["climate"]["error"]
+    assert listed["default"]["error"] is None
+    one = await operator.get(f"{PROFILES}/climate")
+    assert (one.status_code, "observe.0.path" in one.json()["detail"]) == (409, True)
+    await until(lambda: "profile.invalid" in gateway.log_text(), what="the gateway has met it")
+    with LockstepDevice(int(gateway.env["FLOWNEXUS_COAP_PORT"]), "device-1") as device:
+        device.register(LINKS)
+        assert device.expect_request(GET, "3304/0/5700").number(OBSERVE) == 0
+    assert (await operator.delete(f"{PROFILES}/climate")).status_code == 200
+    assert await names(operator) == ["default"]

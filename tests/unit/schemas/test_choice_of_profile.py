@@ -31,13 +31,28 @@ PROFILES = {
 def test_the_highest_priority_of_those_met_counts_and_the_default_last(
     endpoint: str, objects: set[int], name: str
 ) -> None:
-    assert choose(PROFILES, endpoint, objects) is PROFILES[name]
+    assert choose(PROFILES, endpoint, objects) == (name, PROFILES[name])
 
 
 def test_of_equal_priority_the_first_by_name_counts() -> None:
     profiles = {"b": ObservationProfile(), "a": ObservationProfile(), "c": ObservationProfile()}
-    assert choose(profiles, "node", ()) is profiles["a"]
+    assert choose(profiles, "node", ())[0] == "a"
 
 
 def test_without_any_the_one_we_come_with_counts() -> None:
-    assert choose({}, "node", ()) is DEFAULT_PROFILE
+    assert choose({}, "node", ()) == ("default", DEFAULT_PROFILE)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "tags", "name"),
+    [
+        ("house-1", {"north", "2026"}, "tagged"),
+        ("house-1", {"2026", "north", "other"}, "tagged"),
+        ("house-1", {"north"}, "default"),
+        ("house-1", set(), "default"),
+        ("boat-1", {"north", "2026"}, "default"),
+    ],
+)
+def test_all_tags_are_wanted_beside_the_name(endpoint: str, tags: set[str], name: str) -> None:
+    profiles = {"tagged": ObservationProfile(endpoints=("house-*",), tags=("north", "2026"))}
+    assert choose(profiles, endpoint, (), tags)[0] == name

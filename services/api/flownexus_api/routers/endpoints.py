@@ -13,7 +13,8 @@ from flownexus_api.access import Viewer
 from flownexus_api.documented import READ, READ_ONE
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
-from flownexus_api.parts import Database
+from flownexus_api.parts import Database, Parts, PartsDep
+from flownexus_schemas.endpoint_tags import MAX_TAGS, Tag
 
 router = APIRouter(prefix="/endpoints", tags=["endpoints"])
 
@@ -27,7 +28,8 @@ DETAILS = f"""{COLUMNS}, identity, root_path, object_links, object_versions, con
 
 # position() takes the text as it is: like and ilike would read % and _ in it.
 MATCHES = """(cast(:status as text) is null or status = :status)
-    and (cast(:q as text) is null or position(lower(:q) in lower(name)) > 0)"""
+    and (cast(:q as text) is null or position(lower(:q) in lower(name)) > 0)
+    and (cast(:tagged as text[]) is null or name = any(cast(:tagged as text[])))"""
 
 LISTS: dict[Order, str] = {
     "name": f"""select {COLUMNS} from endpoint_status
@@ -73,6 +75,7 @@ class Endpoint(BaseModel):
     last_seen_at: datetime | None
     awake_until: datetime | None
     expires_at: datetime | None
+    tags: list[str]
 
 
 class ObservationStatus(BaseModel):
@@ -107,24 +110,27 @@ async def list_endpoints(
     *,
     _: Viewer,
     database: Database,
+    parts: PartsDep,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
     q: Annotated[
         str | None, Query(max_length=255, pattern=NO_NUL, description="Only names with this text in them.")
     ] = None,
+    tag: Annotated[list[Tag] | None, Query(max_length=MAX_TAGS, description="Only those with each of these.")] = None,
     sort: Annotated[Order, Query(description="By name, or the latest seen first.")] = "name",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Endpoints:
     """The devices that ever registered, a page at a time."""
-    values: dict[str, object] = {"status": status, "q": q, "limit": limit + 1}
+    tagged = parts.bus.loaded_tags().with_all(frozenset(tag)) if tag else None
+    values: dict[str, object] = {"status": status, "q": q, "tagged": tagged, "limit": limit + 1}
     values["seen"], values["name"] = keys_of(cursor, sort, (datetime, str)) if cursor else (None, None)
     rows, more = page_of((await database.execute(text(LISTS[sort]), values)).all(), limit)
     following = cursor_of(sort, rows[-1].last_seen_at, rows[-1].name) if more else None
-    return Endpoints(items=[Endpoint(**_endpoint(row)) for row in rows], next=following)
+    return Endpoints(items=[Endpoint(**_endpoint(row, parts)) for row in rows], next=following)
 
 
 @router.get("/{endpoint}", responses=READ_ONE)
-async def get_endpoint(_: Viewer, database: Database, name: EndpointName) -> EndpointDetail:
+async def get_endpoint(_: Viewer, database: Database, parts: PartsDep, name: EndpointName) -> EndpointDetail:
     """One device: its registration, objects and observations."""
     row = None
     if "\0" not in name:
@@ -134,12 +140,13 @@ async def get_endpoint(_: Viewer, database: Database, name: EndpointName) -> End
         raise unknown_endpoint(name)
     observations = (await database.execute(text(OBSERVATIONS), {"id": row.id})).mappings().all()
     return EndpointDetail(
-        **_endpoint(row),
+        **_endpoint(row, parts),
         observations=[ObservationStatus(**{**one, "paths": one["paths"].split(",")}) for one in observations],
     )
 
 
-def _endpoint(row: Row[Any]) -> dict[str, Any]:
+def _endpoint(row: Row[Any], parts: Parts) -> dict[str, Any]:
     fields = dict(row._mapping)
     host, port = fields.pop("address_host"), fields.pop("address_port")
-    return {**fields, "address": Address(host=host, port=port) if host and port is not None else None}
+    address = Address(host=host, port=port) if host and port is not None else None
+    return {**fields, "address": address, "tags": parts.bus.tags.of(row.name)}

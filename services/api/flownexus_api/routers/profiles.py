@@ -13,7 +13,7 @@ from flownexus_api.access import BriefOperator, Person, Viewer
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
 from flownexus_api.parts import Parts, PartsDep
-from flownexus_schemas.errors import InvalidRequest
+from flownexus_schemas.errors import InvalidRequest, NotFound
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.errors import InvalidPath
 from flownexus_schemas.lwm2m.path import Path as Lwm2mPath
@@ -34,9 +34,10 @@ class Profile(ObservationProfile):
 
 
 class NamedProfile(ObservationProfile):
-    """A profile with its name."""
+    """A profile with its name. `error`: why it cannot be read; gateways then go on with the one before."""
 
     name: str
+    error: str | None = None
 
 
 class Profiles(Page[NamedProfile]):
@@ -47,10 +48,11 @@ class Profiles(Page[NamedProfile]):
 async def list_profiles(_: Viewer, parts: PartsDep) -> Profiles:
     """All profiles, by name. Where a device meets none, it is `default` that counts."""
     names = await profile_bucket.names(parts.bus)
-    return Profiles(items=[_named(name, await profile_bucket.load(parts.bus, name)) for name in names], next=None)
+    found = [await _listed(parts, name) for name in names]
+    return Profiles(items=[one for one in found if one is not None], next=None)
 
 
-@router.get("/{profile}", responses=answers(401, 404, 422, 503))
+@router.get("/{profile}", responses=answers(401, 404, 409, 422, 503))
 async def get_profile(_: Viewer, parts: PartsDep, profile: ProfileName) -> NamedProfile:
     """One profile."""
     return _named(profile, await profile_bucket.load(parts.bus, profile))
@@ -70,10 +72,22 @@ async def put_profile(
 @router.delete("/{profile}", responses=answers(401, 403, 404, 422, 503))
 async def delete_profile(who: BriefOperator, parts: PartsDep, profile: ProfileName, http: Request) -> NamedProfile:
     """Take a profile away: what it was. In place of `default`, the one that Flow Nexus comes with is in force."""
-    former = await profile_bucket.load(parts.bus, profile)
+    former = await _listed(parts, profile)
+    if former is None:
+        raise profile_bucket.unknown(profile)
     await _audit(parts, who, "profile.removed", profile, http)
     await profile_bucket.remove(parts.bus, profile)
-    return _named(profile, former)
+    return former
+
+
+async def _listed(parts: Parts, name: str) -> NamedProfile | None:
+    """A profile, or why it cannot be read; None where it went away."""
+    try:
+        return _named(name, await profile_bucket.load(parts.bus, name))
+    except profile_bucket.UnreadableProfile as error:
+        return NamedProfile(name=name, error=str(error))
+    except NotFound:
+        return None
 
 
 def _check(profile: Profile) -> None:
