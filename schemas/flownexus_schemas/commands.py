@@ -20,6 +20,10 @@ PathText = Annotated[
 Paths = Annotated[tuple[PathText, ...], Field(min_length=1)]
 
 
+AttributeName = Literal["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax"]
+"""Notification attributes. LwM2M Core 1.1.1, 5.1.2."""
+
+
 class PathValue(Frozen):
     """A value for a path. Its type is that of the object model; `type` is needed only where there is no model."""
 
@@ -64,7 +68,7 @@ class WriteAttributes(Command):
 
     operation: Literal["write-attributes"] = "write-attributes"
     path: PathText
-    attributes: dict[Literal["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax"], float | None]
+    attributes: dict[AttributeName, float | None]
 
 
 class ExecuteResource(Command):

@@ -124,6 +124,13 @@ class ObservationChange(Frozen):
     composite: bool
     code: str | None = Field(default=None, description="The device's CoAP code, e.g. `4.04`; null for no answer.")
     diagnostic: str | None = Field(default=None, description="The device's diagnostic payload, or our reason.")
+    attributes: dict[str, float] = Field(
+        default_factory=dict, description="Notification attributes that were written to its paths for the profile."
+    )
+    attributes_code: str | None = Field(
+        default=None, description="The device's CoAP code to that; of several paths, the first that is no success."
+    )
+    attributes_diagnostic: str | None = Field(default=None, description="Where it is no success: the path and why.")
 
 
 class LogLine(Frozen):

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from flownexus_schemas.cloudevent import Frozen
-from flownexus_schemas.commands import Paths, PathText
+from flownexus_schemas.commands import AttributeName, Paths, PathText
 from flownexus_schemas.endpoint_tags import Tag
 
 DEFAULT_KEY = "default"
@@ -21,13 +21,30 @@ EndpointPattern = Annotated[str, Field(min_length=1, max_length=255, examples=["
 ObjectId = Annotated[int, Field(ge=0, le=65535)]
 
 
-class SingleObservation(Frozen):
+AttributeValue = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ObservationEntry(Frozen):
+    """What every entry of a profile carries."""
+
+    attributes: dict[AttributeName, AttributeValue] = Field(
+        default_factory=dict,
+        description="Notification attributes, written to each path before it is observed; those that the profile had "
+        "before and has no longer are removed. pmin, pmax, epmin and epmax in seconds.",
+        examples=[{"pmin": 10, "pmax": 60}],
+    )
+    format: int | None = Field(
+        default=None, ge=0, le=65535, description="Content-Format to ask in; that of the profile if null."
+    )
+
+
+class SingleObservation(ObservationEntry):
     """Observe one path, where the device lists its object."""
 
     path: PathText
 
 
-class CompositeObservation(Frozen):
+class CompositeObservation(ObservationEntry):
     """Observe paths together, where the device lists at least one of their objects; each notification is one event."""
 
     paths: Paths

@@ -8,6 +8,14 @@ from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.events import Registration
 
 
+class AttributesOutcome(Frozen):
+    """What a device said to Write-Attributes for an observation. `code`: null for no answer. Unix seconds."""
+
+    code: str | None
+    diagnostic: str | None = None
+    time: float
+
+
 class Observation(Frozen):
     """An observation that a device holds for us. The token is the only thing a notification names it by."""
 
@@ -19,6 +27,10 @@ class Observation(Frozen):
     established: bool = Field(
         default=True, description="Whether the device accepted it; false while it is asked, as a restart asks again."
     )
+    by_request: bool = Field(default=False, description="Whether somebody asked for it, so that no profile ends it.")
+    wanted_format: int | None = Field(default=None, description="Content-Format that the profile's entry names.")
+    attributes: dict[str, float] = Field(default_factory=dict, description="Those of the profile's entry.")
+    attributes_outcome: AttributesOutcome | None = None
 
 
 class StoredRegistration(Frozen):
@@ -37,4 +49,10 @@ class StoredRegistration(Frozen):
     observations: tuple[Observation, ...] = ()
     formats: dict[str, int] = Field(
         default_factory=dict, description="Content-Formats that the device taught us, by what they are used for."
+    )
+    written_attributes: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="Notification attributes that the device took for profiles, by path."
+    )
+    profile_waits: bool = Field(
+        default=False, description="Whether the profile is to be applied as soon as the device is awake."
     )

@@ -29,6 +29,7 @@ class Base(DeclarativeBase):
         int: BigInteger(),
         dict[str, object]: JSONB(),
         dict[str, str]: JSONB(),
+        dict[str, float]: JSONB(),
         list[str]: JSONB(),
         list[int]: JSONB(),
     }

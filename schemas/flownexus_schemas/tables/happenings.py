@@ -49,6 +49,9 @@ class ObservationOutcome(Base):
     state: Mapped[str]
     code: Mapped[str | None]
     diagnostic: Mapped[str | None]
+    attributes: Mapped[dict[str, float] | None] = mapped_column(doc="Written for the profile.")
+    attributes_code: Mapped[str | None]
+    attributes_diagnostic: Mapped[str | None]
     time: Mapped[datetime]
     stream_sequence: Mapped[int]
 

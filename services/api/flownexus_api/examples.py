@@ -40,6 +40,9 @@ ENDPOINT_DETAIL: dict[str, Any] = {
             "state": "established",
             "code": "2.05",
             "diagnostic": None,
+            "attributes": {"pmin": 10, "pmax": 60},
+            "attributes_code": "2.04",
+            "attributes_diagnostic": None,
             "time": "2026-03-02T09:30:01Z",
         }
     ],
@@ -78,8 +81,15 @@ PROFILE: dict[str, Any] = {
     "objects": [3303],
     "tags": ["greenhouse"],
     "priority": 10,
-    "observe": [{"path": "3303/0/5700"}],
-    "observe_composite": [{"paths": ["3303/0/5700", "3304/0/5700"], "event_type": "climate"}],
+    "observe": [{"path": "3303/0/5700", "attributes": {"pmin": 10, "pmax": 60, "st": 0.5}, "format": None}],
+    "observe_composite": [
+        {
+            "paths": ["3303/0/5700", "3304/0/5700"],
+            "event_type": "climate",
+            "attributes": {"pmin": 60},
+            "format": 112,
+        }
+    ],
     "read_once": ["3/0"],
     "format": None,
     "awake_window_s": 20.0,

@@ -21,6 +21,7 @@ from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.profiles import Profiles
@@ -136,7 +137,7 @@ async def _serve_devices(
     uplink = Uplink(table, publisher, models, source, saver.later)
     coap = CoapClient()
     requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
-    reads = Reads(requests, uplink)
+    reads, attributes = Reads(requests, uplink), AttributeWrites(requests)
     observer = Observer(
         table=table,
         registrar=registrar,
@@ -145,6 +146,7 @@ async def _serve_devices(
         uplink=uplink,
         publisher=publisher,
         profiles=profiles,
+        attributes=attributes,
     )
     uplink.on_cut_short = reads.whole
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop

@@ -37,8 +37,11 @@ class Profiles:
         self.revision = max(self.revision, revision)
         if value is None:
             self._profiles.pop(key, None)
+            log.info("profile.removed", key=key, revision=revision)
             return
         try:
             self._profiles[key] = ObservationProfile.model_validate_json(value)
         except ValidationError as error:
             log.error("profile.invalid", key=key, revision=revision, error=str(error))
+            return
+        log.info("profile.changed", key=key, revision=revision)

@@ -161,9 +161,18 @@ def _placed(text: str) -> tuple[TypeKey, int, int]:
 def _outcome(event: ObservationChanged, sequence: int) -> Outcome:
     change = event.data
     paths = ",".join(change.observation.paths)
-    diagnostic = _text(change.diagnostic) if change.diagnostic is not None else None
     return Outcome(
-        event.subject, paths, change.composite, change.state.value, change.code, diagnostic, event.time, sequence
+        endpoint=event.subject,
+        paths=paths,
+        composite=change.composite,
+        state=change.state.value,
+        code=change.code,
+        diagnostic=_text(change.diagnostic) if change.diagnostic is not None else None,
+        time=event.time,
+        stream_sequence=sequence,
+        attributes=change.attributes,
+        attributes_code=change.attributes_code,
+        attributes_diagnostic=_text(change.attributes_diagnostic) if change.attributes_diagnostic is not None else None,
     )
 
 

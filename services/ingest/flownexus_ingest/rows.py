@@ -62,6 +62,9 @@ class Outcome(NamedTuple):
     diagnostic: str | None
     time: datetime
     stream_sequence: int
+    attributes: dict[str, float]
+    attributes_code: str | None
+    attributes_diagnostic: str | None
 
 
 class Log(NamedTuple):

@@ -48,7 +48,7 @@ OBSERVATION_OUTCOME = kept_newest(
     "observation_outcome",
     key=("endpoint_id", "paths", "composite"),
     order=("stream_sequence",),
-    others=("state", "code", "diagnostic", "time"),
+    others=("state", "code", "diagnostic", "time", "attributes", "attributes_code", "attributes_diagnostic"),
 )
 
 REGISTRATION = (

@@ -109,6 +109,9 @@ class Writer:
                         o.code,
                         o.diagnostic,
                         o.time,
+                        orjson.dumps(o.attributes).decode(),
+                        o.attributes_code,
+                        o.attributes_diagnostic,
                     )
                     for o in rows.outcomes.values()
                 ),

@@ -57,6 +57,9 @@ async def test_a_profile_that_cannot_be_is_refused(operator: httpx.AsyncClient) 
         ({"endpoints": [""]}, "endpoints"),
         ({"objects": [65536]}, "objects"),
         ({"tags": ["a b"]}, "tags"),
+        ({"observe": [{"path": "3303", "attributes": {"every": 1}}]}, "attributes"),
+        ({"observe": [{"path": "3303", "format": 9}]}, "format: 9 is no Content-Format"),
+        ({"observe_composite": [{"paths": ["3303"], "event_type": "e", "format": 11542}]}, "take 110 or 112"),
     ]
     for change, reason in wrong:
         answer = await operator.put(f"{PROFILES}/greenhouse", json=PROFILE | change)

@@ -180,6 +180,9 @@ async def test_observations_logs_and_undecoded_reports_are_kept(
         "composite": False,
         "code": "4.04",
         "diagnostic": "no such sensor",
+        "attributes": {"pmin": 10},
+        "attributes_code": "4.00",
+        "attributes_diagnostic": "3303/0/5700",
     }
     last = await publish(
         js,
@@ -191,6 +194,9 @@ async def test_observations_logs_and_undecoded_reports_are_kept(
 
     assert rows(database_url, "select paths, state, code, diagnostic from observation_outcome") == [
         ("3303/0/5700", "refused", "4.04", "no such sensor")
+    ]
+    assert rows(database_url, "select attributes, attributes_code, attributes_diagnostic from observation_outcome") == [
+        ({"pmin": 10}, "4.00", "3303/0/5700")
     ]
     assert rows(database_url, "select level, text, time from log_line") == [("error", "sensor gone", T)]
     assert rows(database_url, "select content_format, payload, reason from undecoded_report") == [

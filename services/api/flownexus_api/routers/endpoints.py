@@ -43,7 +43,8 @@ LISTS: dict[Order, str] = {
         order by last_seen_at desc nulls last, name limit :limit""",  # noqa: S608 - constants only
 }
 
-OBSERVATIONS = """select paths, composite, state, code, diagnostic, time from observation_outcome
+OBSERVATIONS = """select paths, composite, state, code, diagnostic, time,
+    coalesce(attributes, '{}') as attributes, attributes_code, attributes_diagnostic from observation_outcome
     where endpoint_id = :id order by paths, composite"""
 
 
@@ -86,6 +87,9 @@ class ObservationStatus(BaseModel):
     state: Literal["established", "refused", "cancelled"]
     code: str | None = Field(description="The device's CoAP code.")
     diagnostic: str | None
+    attributes: dict[str, float] = Field(description="Notification attributes that were written for the profile.")
+    attributes_code: str | None = Field(description="The device's CoAP code to that, null where it was silent.")
+    attributes_diagnostic: str | None = Field(description="The path and why, where the device did not take them.")
     time: datetime
 
 

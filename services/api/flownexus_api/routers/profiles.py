@@ -99,8 +99,12 @@ def _check(profile: Profile) -> None:
             Lwm2mPath.parse(path)
         except InvalidPath as error:
             raise InvalidRequest(f"{path}: {error}.") from error
-    if profile.format is not None and profile.format not in set(ContentFormat):
-        raise InvalidRequest(f"format: {profile.format} is no Content-Format of LwM2M.")
+    for format_ in (profile.format, *(single.format for single in profile.observe)):
+        if format_ is not None and format_ not in set(ContentFormat):
+            raise InvalidRequest(f"format: {format_} is no Content-Format of LwM2M.")
+    for composite in profile.observe_composite:
+        if composite.format not in {None, ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR}:
+            raise InvalidRequest(f"format: {composite.format} is not for composite observations; take 110 or 112.")
 
 
 def _named(name: str, profile: ObservationProfile) -> NamedProfile:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiocoap.numbers.codes import DELETE, FETCH, GET, POST, PUT, Code, iPATCH
 
+from flownexus_gateway.downlink.attribute_queries import attribute_queries
 from flownexus_gateway.downlink.coap_client import DeviceRequest
 from flownexus_gateway.downlink.content_formats import Use
 from flownexus_gateway.downlink.device_requests import uri_path
@@ -75,10 +76,7 @@ def request_of(
         case WriteResource():
             return _write(command, live, models, _given(format_))
         case WriteAttributes(path=path):
-            queries = tuple(
-                name if value is None else f"{name}={value:g}" for name, value in command.attributes.items()
-            )
-            return DeviceRequest(PUT, _uri(live, path), queries)
+            return DeviceRequest(PUT, _uri(live, path), attribute_queries(command.attributes))
         case ExecuteResource(path=path):
             arguments = (command.arguments or "").encode()
             text = ContentFormat.TEXT if arguments else None

@@ -14,6 +14,7 @@ import structlog
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
 from flownexus_gateway.downlink.content_formats import REFUSALS, Use
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.plan import planned_reads
 from flownexus_gateway.observations.reads import ANSWER_TIMEOUT_S, Reads
 from flownexus_gateway.observations.request_to_observe import request_to_observe
@@ -44,9 +45,10 @@ class Observer:
         uplink: Uplink,
         publisher: Publisher,
         profiles: Profiles,
+        attributes: AttributeWrites,
     ) -> None:
         self._table, self._registrar, self._requests, self._reads = table, registrar, requests, reads
-        self._uplink, self._publisher, self._profiles = uplink, publisher, profiles
+        self._uplink, self._publisher, self._profiles, self._attributes = uplink, publisher, profiles, attributes
         self._tasks: dict[LiveRegistration, asyncio.Task[None]] = {}
 
     def begin(self, live: LiveRegistration) -> None:
@@ -89,7 +91,10 @@ class Observer:
         """
         former = _find(live, wanted.paths)
         token = former.token if former is not None else wanted.token
-        observation = wanted.model_copy(update={"token": token, "established": False})
+        ours = {"token": token, "established": False, "by_request": True}
+        if former is not None:
+            ours |= {"attributes": former.attributes, "wanted_format": former.wanted_format}
+        observation = wanted.model_copy(update=ours)
         live.observe((*(other for other in live.stored.observations if other.token != token), observation))
         self._table.set_tokens(live)
         self._reopen(observation)
@@ -171,6 +176,8 @@ class Observer:
             log.error("observations.not_kept", endpoint=live.endpoint, reason=str(error))
 
     async def _try_to_observe(self, live: LiveRegistration, observation: Observation) -> None:
+        observation = await self._attributes.write(live, observation, anew=True)
+        self._replace(live, observation)
         with contextlib.suppress(NoAnswer):  # it is published as refused
             await self.observe(live, observation)
 

@@ -12,12 +12,15 @@ from flownexus_schemas.lwm2m.link_format import parse_links
 from flownexus_schemas.lwm2m.object_links import ROOT_TYPE
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
-from flownexus_schemas.profiles import ObservationProfile
+from flownexus_schemas.profiles import ObservationEntry, ObservationProfile, SingleObservation
 from flownexus_schemas.registrations import Observation
 
 TOKEN_BYTES = 8
 COMPOSITE_SINCE = (1, 1)
 """Observe-Composite came with LwM2M 1.1 (Core 1.1.1, 6.4.3)."""
+
+COMPOSITE_FORMATS = frozenset({ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR})
+"""Those that an Observe-Composite can be in. LwM2M Core 1.1.1, 7.4."""
 
 
 def planned_observations(profile: ObservationProfile, registration: Registration) -> tuple[Observation, ...]:
@@ -28,27 +31,34 @@ def planned_observations(profile: ObservationProfile, registration: Registration
     never answer them.
     """
     listed = tuple(Path.parse(link) for link in registration.object_links)
-    singles = [single.path for single in profile.observe]
+    singles: dict[str, ObservationEntry] = {}
+    for single in profile.observe:
+        for path in _present([single.path], listed):
+            singles.setdefault(path, single)
     composites: list[Observation] = []
     has_composite = (version_key(registration.lwm2m_version) or (1, 0)) >= COMPOSITE_SINCE
     for composite in profile.observe_composite:
         present = _present(composite.paths, listed)
-        if not present:
-            continue
-        if not has_composite:
-            singles += [str(Path(Path.parse(path).object_id)) for path in present]
-            continue
-        composites.append(
-            Observation(
-                token=new_token(),
-                paths=present,
-                composite=True,
-                event_type=composite.event_type,
-                established=False,
-            )
-        )
-    singles = list(dict.fromkeys(_present(singles, listed)))
-    return (*(Observation(token=new_token(), paths=(path,), established=False) for path in singles), *composites)
+        if present and has_composite:
+            observation = _observation(present, composite, composite.format in COMPOSITE_FORMATS)
+            composites.append(observation.model_copy(update={"composite": True, "event_type": composite.event_type}))
+        elif present:
+            for path in present:
+                singles.setdefault(str(Path(Path.parse(path).object_id)), composite)
+    alone = (_observation((path,), entry, isinstance(entry, SingleObservation)) for path, entry in singles.items())
+    return (*alone, *composites)
+
+
+def _observation(paths: tuple[str, ...], entry: ObservationEntry, takes_format: bool) -> Observation:
+    wanted = entry.format if takes_format else None
+    return Observation(
+        token=new_token(),
+        paths=paths,
+        content_format=wanted,
+        wanted_format=wanted,
+        attributes=dict(entry.attributes),
+        established=False,
+    )
 
 
 def planned_reads(profile: ObservationProfile, registration: Registration) -> tuple[str, ...]:

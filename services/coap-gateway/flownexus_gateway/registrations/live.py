@@ -100,6 +100,12 @@ class LiveRegistration:
         """Remember the Content-Format that the device took."""
         self.stored = self.stored.model_copy(update={"formats": {**self.stored.formats, use: content_format}})
 
+    def wrote_attributes(self, path: str, attributes: dict[str, float]) -> None:
+        """Remember the notification attributes that the device took for a path."""
+        rest = {other: kept for other, kept in self.stored.written_attributes.items() if other != path}
+        written = {**rest, path: attributes} if attributes else rest
+        self.stored = self.stored.model_copy(update={"written_attributes": written})
+
     def _read_links(self) -> None:
         self.versions = {int(object_id): version for object_id, version in self.registration.object_versions.items()}
         self.objects = tuple(Path.parse(link) for link in self.registration.object_links)

@@ -116,6 +116,7 @@ class Registrar:
             generation=generation,
             register_fingerprint=fingerprint,
             observations=planned_observations(profile, registration),
+            written_attributes=former.stored.written_attributes if former is not None else {},
         )
         live = LiveRegistration(stored, request.peer, await self._store.put(stored))
         self._table.put(live)

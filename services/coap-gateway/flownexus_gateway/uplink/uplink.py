@@ -161,8 +161,10 @@ class Uplink:
         diagnostic: str | None,
     ) -> ObservationChanged:
         """The event of an observation's outcome; the same outcome has the same id."""
+        written = observation.attributes_outcome
+        written_at = () if written is None else (written.time,)
         return ObservationChanged(
-            id=digest("observation", live.id, observation.token, state),
+            id=digest("observation", live.id, observation.token, state, *written_at),
             source=self._source,
             subject=live.endpoint,
             time=utc(time.time()),
@@ -173,6 +175,9 @@ class Uplink:
                 composite=observation.composite,
                 code=code,
                 diagnostic=diagnostic,
+                attributes=observation.attributes,
+                attributes_code=None if written is None else written.code,
+                attributes_diagnostic=None if written is None else written.diagnostic,
             ),
         )
 
