@@ -24,7 +24,7 @@ from faststream.specification.asyncapi.v3_0_0.schema import (
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from flownexus_schemas import commands, events
+from flownexus_schemas import commands, events, profile_standing
 from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.dead_letters import DeadLetter
 from flownexus_schemas.endpoint_tags import EndpointTags
@@ -55,6 +55,8 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     commands.CommandFailure,
     DeadLetter,
     EndpointTags,
+    profile_standing.AskProfile,
+    profile_standing.ProfileStanding,
     ObservationProfile,
     StoredRegistration,
 )
@@ -125,6 +127,30 @@ def asyncapi() -> dict[str, Any]:
             "messages": [
                 {"$ref": "#/channels/gateway_request/messages/CommandAnswer"},
                 {"$ref": "#/channels/gateway_request/messages/CommandFailure"},
+            ],
+        },
+    )
+    standing: list[type[BaseModel]] = [
+        profile_standing.AskProfile,
+        profile_standing.ProfileStanding,
+        commands.CommandFailure,
+    ]
+    channels["gateway_profile"] = Channel(
+        address="lwm2m.gateway.{gateway}.profile",
+        description="Request and reply, in no stream.",
+        messages={model.__name__: message(model, "application/json") for model in standing},
+        parameters={"gateway": {"description": "Id of the gateway.", "examples": ["gw-1"]}},
+    )
+    operations["take_profile_question"] = _operation(
+        "receive",
+        "gateway_profile",
+        ["AskProfile"],
+        _summary(profile_standing.AskProfile),
+        reply={
+            "channel": {"$ref": "#/channels/gateway_profile"},
+            "messages": [
+                {"$ref": "#/channels/gateway_profile/messages/ProfileStanding"},
+                {"$ref": "#/channels/gateway_profile/messages/CommandFailure"},
             ],
         },
     )

@@ -147,3 +147,8 @@ def dead_letter(service: str) -> str:
 def gateway_request(gateway_id: str) -> str:
     """`lwm2m.gateway.<gateway id>.request`, request and reply, in no stream. Raises InvalidName."""
     return f"lwm2m.gateway.{_plain(gateway_id)}.request"
+
+
+def gateway_profile(gateway_id: str) -> str:
+    """`lwm2m.gateway.<gateway id>.profile`, request and reply, in no stream. Raises InvalidName."""
+    return f"lwm2m.gateway.{_plain(gateway_id)}.profile"

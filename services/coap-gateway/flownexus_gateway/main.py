@@ -23,6 +23,8 @@ from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.observer import Observer
+from flownexus_gateway.observations.profile_application import ProfileApplication
+from flownexus_gateway.observations.profile_server import ProfileServer
 from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.publisher import Publisher
@@ -40,7 +42,6 @@ from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.live_models import LiveObjectModels
-from flownexus_runtime.live_tags import LiveTags
 from flownexus_schemas import objects, subjects
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 
@@ -129,8 +130,7 @@ async def _serve_devices(
     js: JetStreamContext,
 ) -> None:
     gateway_id, source = settings.gateway_id, f"/gateway/{settings.gateway_id}"
-    tags = LiveTags()
-    table, profiles, publisher = RegistrationTable(), Profiles(tags), Publisher(client)
+    table, profiles, publisher = RegistrationTable(), Profiles(), Publisher(client)
     store = RegistrationStore(js, table, udp, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, gateway_id)
     saver = Saver(registrar)
@@ -151,6 +151,13 @@ async def _serve_devices(
     uplink.on_cut_short = reads.whole
     registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
     registrar.on_repeated = observer.again
+    profile_server = ProfileServer(
+        client=client,
+        table=table,
+        application=ProfileApplication(observer, registrar, attributes, profiles),
+        profiles=profiles,
+        gateway_id=gateway_id,
+    )
     commands = CommandServer(
         client=client,
         table=table,
@@ -166,7 +173,7 @@ async def _serve_devices(
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
         Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
-        Bucket(client, js, subjects.Bucket.ENDPOINT_TAGS, tags.apply),
+        Bucket(client, js, subjects.Bucket.ENDPOINT_TAGS, profiles.tags.apply),
         Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
     ]
 
@@ -180,6 +187,7 @@ async def _serve_devices(
             observer.begin(live)
     tasks = [asyncio.create_task(forever) for forever in (expiry.run(), saver.run(), server.sweep())]
     await commands.start()
+    await profile_server.start()
     udp.start(dispatcher.receive)
     state.is_loaded = True
     log.info("gateway.listening", host=settings.coap_host, port=udp.port, registrations=len(table))
@@ -188,6 +196,7 @@ async def _serve_devices(
     state.is_loaded = False
     udp.stop_reading()
     await commands.stop()
+    await profile_server.stop()
     await observer.stop_all()
     await reads.stop()
     await server.stop(DRAIN_S / 2)

@@ -16,12 +16,12 @@ log = structlog.get_logger(__name__)
 class Profiles:
     """Changes as the bucket does; of a profile that cannot be read, the former one stays in force.
 
-    `revision` is the last one of the bucket that was taken over.
+    `revision` is the last one of the bucket that was taken over; `tags` are those of endpoints, by which some choose.
     """
 
-    def __init__(self, tags: LiveTags) -> None:
+    def __init__(self) -> None:
         self._profiles: dict[str, ObservationProfile] = {}
-        self._tags = tags
+        self.tags = LiveTags()
         self.revision = 0
 
     def of(self, endpoint: str, objects: Collection[int]) -> ObservationProfile:
@@ -30,7 +30,7 @@ class Profiles:
 
     def named(self, endpoint: str, objects: Collection[int]) -> tuple[str, ObservationProfile]:
         """The same, with the profile's name."""
-        return choose(self._profiles, endpoint, objects, self._tags.of(endpoint))
+        return choose(self._profiles, endpoint, objects, self.tags.of(endpoint))
 
     def apply(self, key: str, value: bytes | None, revision: int) -> None:
         """Take over an entry of the bucket."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import structlog
 
@@ -31,6 +32,10 @@ from flownexus_schemas.registrations import Observation
 
 log = structlog.get_logger(__name__)
 
+CONTENT = "2.05"
+
+OnStop = Callable[[LiveRegistration], None]
+
 
 class Observer:
     """Carries out the plan of each registration, in a task of its own."""
@@ -50,10 +55,11 @@ class Observer:
         self._table, self._registrar, self._requests, self._reads = table, registrar, requests, reads
         self._uplink, self._publisher, self._profiles, self._attributes = uplink, publisher, profiles, attributes
         self._tasks: dict[LiveRegistration, asyncio.Task[None]] = {}
+        self.on_stop: OnStop = _nothing
 
     def begin(self, live: LiveRegistration) -> None:
         """Start on what is not established yet."""
-        self.stop(live)
+        self._cease(live)
         task = asyncio.create_task(self._carry_out(live))
         self._tasks[live] = task
         task.add_done_callback(lambda _: self._tasks.pop(live, None) if self._tasks.get(live) is task else None)
@@ -72,9 +78,35 @@ class Observer:
 
     def stop(self, live: LiveRegistration) -> None:
         """The registration ended."""
-        task = self._tasks.pop(live, None)
+        self._cease(live)
+        self.on_stop(live)
+
+    async def settled(self, live: LiveRegistration) -> None:
+        """Wait until what was begun is done."""
+        task = self._tasks.get(live)
         if task is not None:
-            task.cancel()
+            await asyncio.wait({task})
+
+    async def begin_also(self, live: LiveRegistration, observations: tuple[Observation, ...]) -> None:
+        """Observe these beside the others, or again with the same tokens; done when the device was asked for all.
+
+        Raises Unavailable.
+        """
+        tokens = {observation.token for observation in observations}
+        live.observe((*(other for other in live.stored.observations if other.token not in tokens), *observations))
+        self._table.set_tokens(live)
+        for observation in observations:
+            self._reopen(observation)
+        await self._registrar.save(live)
+        self.begin(live)
+        await self.settled(live)
+
+    async def change(self, live: LiveRegistration, observation: Observation) -> None:
+        """Go on observing, with another event type or other attributes."""
+        written = await self._attributes.write(live, observation, anew=False)
+        self._replace(live, written)
+        if written is not observation:
+            await self._outcome(live, written, ObservationState.ESTABLISHED, CONTENT, None)
 
     async def stop_all(self) -> None:
         tasks = list(self._tasks.values())
@@ -232,6 +264,11 @@ class Observer:
         event = self._uplink.observation_changed(live, observation, state, code, text)
         await until_kept(lambda kept: self._publisher.publish_event(event, kept))
 
+    def _cease(self, live: LiveRegistration) -> None:
+        task = self._tasks.pop(live, None)
+        if task is not None:
+            task.cancel()
+
     def _replace(self, live: LiveRegistration, observation: Observation) -> None:
         rest = tuple(observation if other.token == observation.token else other for other in live.stored.observations)
         live.observe(rest)
@@ -242,6 +279,10 @@ class Observer:
         known = self._table.tokens.get(bytes.fromhex(observation.token))
         if known is not None:
             known.answered = False
+
+
+def _nothing(_: LiveRegistration) -> None:
+    return None
 
 
 def _find(live: LiveRegistration, paths: tuple[str, ...]) -> Observation | None:

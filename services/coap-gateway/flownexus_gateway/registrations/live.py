@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.events import Address, Registration
 from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.queue_mode import is_awake
 from flownexus_schemas.registrations import Observation, StoredRegistration
 
 EXCHANGE_LIFETIME_S = 247.0
@@ -33,8 +34,10 @@ class LiveRegistration:
     revision: int
     answered_at: float = 0.0
     seen_after_answer: bool = False
+    heard_at: float = 0.0
     request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tokens: set[bytes] = field(default_factory=set)
+    sign_of_life: asyncio.Event | None = None
     versions: dict[int, str] = field(init=False)
     objects: tuple[Path, ...] = field(init=False)
 
@@ -84,6 +87,7 @@ class LiveRegistration:
     def update(self, registration: Registration, now: float) -> None:
         """Take over the registration after an Update."""
         self.stored = self.stored.model_copy(update={"registration": registration, "last_seen_at": now})
+        self.showed_life(now)
         self._read_links()
 
     def move(self, peer: Peer) -> None:
@@ -99,6 +103,27 @@ class LiveRegistration:
     def learn_format(self, use: str, content_format: int) -> None:
         """Remember the Content-Format that the device took."""
         self.stored = self.stored.model_copy(update={"formats": {**self.stored.formats, use: content_format}})
+
+    def is_awake(self, now: float) -> bool:
+        """Whether the device listens: always, or in queue mode for a window after it was last heard."""
+        last_heard, stated = max(self.stored.last_seen_at, self.heard_at), self.registration
+        return is_awake(now, last_heard, queue_mode=stated.queue_mode, awake_window_s=stated.awake_window_s)
+
+    def showed_life(self, now: float) -> None:
+        """The device sent something; whoever waits for that goes on."""
+        self.heard_at = now
+        if self.sign_of_life is not None:
+            self.sign_of_life.set()
+            self.sign_of_life = None
+
+    def next_sign_of_life(self) -> asyncio.Event:
+        """Set when the device next sends something."""
+        self.sign_of_life = self.sign_of_life or asyncio.Event()
+        return self.sign_of_life
+
+    def profile_waits(self, waits: bool) -> None:
+        """Whether the profile is still to be applied."""
+        self.stored = self.stored.model_copy(update={"profile_waits": waits})
 
     def wrote_attributes(self, path: str, attributes: dict[str, float]) -> None:
         """Remember the notification attributes that the device took for a path."""
