@@ -74,6 +74,7 @@ def _briefly(role: str) -> Callable[[Parts, str | None], Awaitable[Person]]:
 
 
 Viewer = Annotated[Person, Depends(at_least("viewer"))]
+BriefViewer = Annotated[Person, Depends(_briefly("viewer"))]
 BriefOperator = Annotated[Person, Depends(_briefly("operator"))]
 BriefAdministrator = Annotated[Person, Depends(_briefly("administrator"))]
 """For a route that waits for a device or for NATS: no connection to the database is held meanwhile."""

@@ -95,6 +95,17 @@ PROFILE: dict[str, Any] = {
     "awake_window_s": 20.0,
 }
 
+ENDPOINT_PROFILE: dict[str, Any] = {
+    "endpoint": "urn:imei:356400000000001",
+    "profile": "greenhouse",
+    "state": "in-force",
+    "observed": ["3304/0/5700"],
+    "refused": [],
+    "cancelled": ["3303/0/5700"],
+    "changed": [],
+    "differences": [],
+}
+
 OBJECTS: dict[str, Any] = {
     "items": [
         {
@@ -210,6 +221,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "DeviceRequest": {"operation": "write", "path": "3303/0/5603", "value": -20.0, "timeout_s": 30},
     "Endpoint": ENDPOINT,
     "EndpointDetail": ENDPOINT_DETAIL,
+    "EndpointProfile": ENDPOINT_PROFILE,
+    "EndpointProfiles": {"items": [ENDPOINT_PROFILE], "next": None},
     "Endpoints": ENDPOINTS,
     "Events": EVENTS,
     "History": HISTORY,
