@@ -56,7 +56,8 @@ async def listed(client: httpx.AsyncClient, *endpoints: str) -> None:
         found = [await client.get(f"{ENDPOINTS}/{quote(name)}") for name in endpoints]
         return list(endpoints) if all(one.is_success and one.json()["observations"] for one in found) else []
 
-    await until(all_there, timeout_s=20, what="the devices in the api")
+    found: list[str] = await until(all_there, timeout_s=20, what="the devices in the api")
+    assert found == list(endpoints)
 
 
 async def while_served(call: Any, *serve: Callable[[], object]) -> httpx.Response:
@@ -145,7 +146,8 @@ async def test_refused_attributes_are_on_the_endpoint(operator: httpx.AsyncClien
             found = (await operator.get(f"{ENDPOINTS}/house-1")).json()["observations"]
             return [one for one in found if one["attributes_code"]]
 
-        (observation,) = await until(told, what="the outcome")
+        observations: list[dict[str, Any]] = await until(told, what="the outcome")
+        (observation,) = observations
         assert (observation["state"], observation["attributes"]) == ("established", {"pmin": 10})
         assert (observation["attributes_code"], observation["attributes_diagnostic"]) == (
             "4.00", "3303/0/5700: not here",
@@ -161,9 +163,10 @@ async def test_a_device_that_left_gets_the_profile_at_its_next_registration(
 
         async def left() -> list[str]:
             answer = await operator.post(f"{ENDPOINTS}/house-1/profile/apply")
-            return ["left"] if answer.json()["state"] == "not-registered" else []
+            return [answer.json()["profile"]] if answer.json()["state"] == "not-registered" else []
 
-        await until(left, what="the device is known to have left")
+        profile: list[str] = await until(left, what="the device is known to have left")
+        assert profile == ["default"]
         assert (await operator.post(f"{PROFILES}/default/apply")).json()["items"] == []
     await (await js.key_value(Bucket.OBSERVATION_PROFILES)).put("broken", b"{")
     assert (await operator.get(f"{ENDPOINTS}/house-1/profile")).json()["profile"] == "default"
