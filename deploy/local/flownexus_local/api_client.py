@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -70,11 +70,11 @@ class ApiClient:
         """Close the connections."""
         self._client.close()
 
-    def endpoints(self) -> Iterator[Endpoint]:
-        """All of them, by name."""
+    def endpoints(self, tags: Sequence[str] = ()) -> Iterator[Endpoint]:
+        """All of them, or those with each of these tags, by name."""
         cursor: str | None = None
         while True:
-            query: dict[str, str | int] = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+            query: dict[str, Any] = {"limit": PAGE, "tag": list(tags)} | ({"cursor": cursor} if cursor else {})
             page = self._answer(self._client.get(f"{API}/endpoints", params=query)).json()
             yield from map(Endpoint.model_validate, page["items"])
             cursor = page["next"]
@@ -83,10 +83,50 @@ class ApiClient:
 
     def ask(self, endpoint: str, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """The answer of a device to one request, which may wait for those before it."""
-        path = f"{API}/endpoints/{quote(endpoint, safe='')}/requests"
+        path = f"{API}/endpoints/{self.segment(endpoint)}/requests"
         patience = httpx.Timeout(TIMEOUT_S, read=timeout_s + QUEUE_S)
         answer: dict[str, Any] = self._answer(self._client.post(path, json=request, timeout=patience)).json()
         return answer
+
+    def segment(self, endpoint: str) -> str:
+        """An endpoint name as one segment of a path."""
+        return quote(endpoint, safe="")
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """All observation profiles."""
+        items: list[dict[str, Any]] = self._json(self._client.get(f"{API}/profiles"))["items"]
+        return items
+
+    def profile(self, name: str) -> dict[str, Any]:
+        """One profile."""
+        return self._json(self._client.get(self._profile(name)))
+
+    def put_profile(self, name: str, given: Any) -> dict[str, Any]:
+        """Make a profile, or put another in its place."""
+        return self._json(self._client.put(self._profile(name), json=given))
+
+    def remove_profile(self, name: str) -> dict[str, Any]:
+        """Take a profile away: what it was."""
+        return self._json(self._client.delete(self._profile(name)))
+
+    def apply_profile(self, path: str, timeout_s: float) -> list[dict[str, Any]]:
+        """Apply the profile at this path, or that of the endpoint: how each endpoint stands."""
+        patience = httpx.Timeout(TIMEOUT_S, read=timeout_s + QUEUE_S)
+        query = {"timeout_s": timeout_s}
+        answer = self._json(self._client.post(f"{API}/{path}/apply", params=query, timeout=patience))
+        standings: list[dict[str, Any]] = answer.get("items", [answer])
+        return standings
+
+    def tags(self, endpoint: str) -> list[str]:
+        """The tags of an endpoint, sorted."""
+        tags: list[str] = self._json(self._client.get(f"{API}/endpoints/{self.segment(endpoint)}/tags"))["tags"]
+        return tags
+
+    def put_tags(self, endpoint: str, tags: Sequence[str]) -> list[str]:
+        """Put these tags in place of those of the endpoint."""
+        path = f"{API}/endpoints/{self.segment(endpoint)}/tags"
+        put: list[str] = self._json(self._client.put(path, json={"tags": list(tags)}))["tags"]
+        return put
 
     def models(self) -> list[KnownObject]:
         """All object models."""
@@ -95,6 +135,13 @@ class ApiClient:
     def add_models(self, xml: bytes) -> list[KnownObject]:
         """Upload a file of OMA DDF XML: its objects."""
         return self._models(self._client.put(f"{API}/models", content=xml))
+
+    def _profile(self, name: str) -> str:
+        return f"{API}/profiles/{quote(name, safe='')}"
+
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer(response).json()
+        return answer
 
     def _models(self, response: httpx.Response) -> list[KnownObject]:
         return [KnownObject.model_validate(item) for item in self._answer(response).json()["items"]]

@@ -26,6 +26,7 @@ from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
 from flownexus_local.model_commands import model_app
 from flownexus_local.options import DEFAULT_FOLDER, Folder
+from flownexus_local.profile_commands import profile_app, tag_app
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
@@ -62,7 +63,9 @@ app = typer.Typer(
 user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(model_app, name="model")
+app.add_typer(profile_app, name="profiles")
 app.add_typer(device_app)
+app.add_typer(tag_app)
 
 
 class Role(StrEnum):
@@ -179,10 +182,16 @@ def add(
 
 
 @app.command()
-def endpoints(folder: Folder = DEFAULT_FOLDER) -> None:
+def endpoints(
+    tag: Annotated[list[str] | None, typer.Option(help="Only those with this tag; may be repeated.")] = None,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
     """List the devices: who is registered, and when each was last seen."""
     with ApiClient(folder) as api:
-        listed = list(api.endpoints())
+        listed = list(api.endpoints(tag or ()))
+    if not listed and tag:
+        out.print("No device has " + " and ".join(tag), markup=False)
+        return
     if not listed:
         out.print("No device has registered yet: `flownexus simulate --devices 5` makes some.", markup=False)
         return
