@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.waiting import blocking_until
 from integration.local.conftest import NODE, Run
 
 SILO = """<LWM2M><Object ObjectType="MODefinition"><Name>Silo</Name><ObjectID>26241</ObjectID>
