@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from flownexus_schemas.cloudevent import Frozen
 
@@ -66,6 +66,7 @@ class Endpoint(Frozen):
     last_seen_at: AwareDatetime | None = None
     awake_until: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Observation(Frozen):
@@ -76,6 +77,9 @@ class Observation(Frozen):
     state: str
     code: str | None = None
     diagnostic: str | None = None
+    attributes: dict[str, float] = Field(default_factory=dict)
+    attributes_code: str | None = None
+    attributes_diagnostic: str | None = None
     time: AwareDatetime | None = None
 
 

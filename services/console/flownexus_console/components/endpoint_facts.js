@@ -12,6 +12,7 @@ export default {
         <span v-if="endpoint" class="muted number" :title="at(endpoint.last_seen_at)">
           last seen {{ ago(endpoint.last_seen_at) }}
         </span>
+        <span class="tag" v-for="tag in endpoint?.tags ?? []" :key="tag">{{ tag }}</span>
       </div>
       <dl class="facts panel" v-if="endpoint">
         <div v-for="[label, text, title, mono] in facts" :key="label">

@@ -24,7 +24,7 @@ export default {
         </thead>
         <tbody>
           <tr v-for="row in rows" :key="row.name">
-            <td class="name"><a :href="'/endpoints/' + encodeURIComponent(row.name)">{{ row.name }}</a></td>
+            <td class="name"><a :href="'/endpoints/' + encodeURIComponent(row.name)">{{ row.name }}</a> <span class="tag" v-for="tag in row.tags ?? []" :key="tag">{{ tag }}</span></td>
             <td class="status"><span class="badge" :class="row.status">{{ row.status }}</span></td>
             <td class="seen"><span :title="at(row.last_seen_at)">{{ ago(row.last_seen_at) }}</span></td>
             <td class="wide version number">{{ row.lwm2m_version ?? "–" }}</td>

@@ -17,6 +17,13 @@ export default {
           <span class="muted reason" v-if="observation.state !== 'established' && (observation.code || observation.diagnostic)">
             {{ [observation.code, observation.diagnostic].filter(Boolean).join(" ") }}
           </span>
+          <span class="tag attributes" :class="refused(observation) ? 'bad' : ''" v-if="written(observation)"
+            :title="refused(observation) ? 'Not taken by the device' : 'Attributes written for the profile'">
+            {{ written(observation) }}
+          </span>
+          <span class="muted reason" v-if="refused(observation)">
+            {{ [observation.attributes_code, observation.attributes_diagnostic].filter(Boolean).join(" ") }}
+          </span>
           <span class="muted number when" :title="at(observation.time)">{{ observation.time ? ago(observation.time) : "" }}</span>
         </li>
       </ul>
@@ -26,4 +33,9 @@ export default {
       </div>
       <div class="empty" v-else>Loading…</div>
     </section>`,
+  methods: {
+    written: ({ attributes }) => Object.entries(attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(" "),
+    refused: (observation) => Object.keys(observation.attributes ?? {}).length > 0
+      && !observation.attributes_code?.startsWith("2."),
+  },
 };
