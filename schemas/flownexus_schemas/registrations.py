@@ -56,3 +56,8 @@ class StoredRegistration(Frozen):
     profile_waits: bool = Field(
         default=False, description="Whether the profile is to be applied as soon as the device is awake."
     )
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the device holds an observation for us."""
+        return any(observation.established for observation in self.observations)

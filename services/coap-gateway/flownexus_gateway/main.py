@@ -134,7 +134,8 @@ async def _serve_devices(
     store = RegistrationStore(js, table, udp, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, gateway_id)
     saver = Saver(registrar)
-    uplink = Uplink(table, publisher, models, source, saver.later)
+    uplink = Uplink(table, publisher, models, source)
+    uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
     coap = CoapClient()
     requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
     reads, attributes = Reads(requests, uplink), AttributeWrites(requests)
@@ -149,8 +150,8 @@ async def _serve_devices(
         attributes=attributes,
     )
     uplink.on_cut_short = reads.whole
-    registrar.on_registered, registrar.on_ended = observer.begin, observer.stop
-    registrar.on_repeated = observer.again
+    registrar.on_registered, registrar.on_ended, store.on_lost = observer.begin, observer.stop, observer.stop
+    registrar.on_repeated, registrar.on_taken_over, registrar.on_moved = observer.again, observer.resume, saver.soon
     profile_server = ProfileServer(
         client=client,
         table=table,
@@ -167,7 +168,7 @@ async def _serve_devices(
         models=models,
         gateway_id=gateway_id,
     )
-    server = RequestServer(Router(table, registrar, uplink).handle)
+    server = RequestServer(Router(registrar, uplink).handle)
     dispatcher = CoapDispatcher(table, server, uplink, coap)
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [

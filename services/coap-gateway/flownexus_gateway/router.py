@@ -9,7 +9,6 @@ from flownexus_gateway import errors, metrics
 from flownexus_gateway.errors import MethodNotAllowed, Overloaded
 from flownexus_gateway.registrations.identifiers import digest
 from flownexus_gateway.registrations.registrar import Registrar
-from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.transport.datagram import Option
 from flownexus_gateway.transport.request import DELETE, POST, Answer, Request
 from flownexus_gateway.uplink.report import Report
@@ -28,8 +27,8 @@ RETRY_AFTER_S = 30
 class Router:
     """Calls the handler of a path."""
 
-    def __init__(self, table: RegistrationTable, registrar: Registrar, uplink: Uplink) -> None:
-        self._table, self._registrar, self._uplink = table, registrar, uplink
+    def __init__(self, registrar: Registrar, uplink: Uplink) -> None:
+        self._registrar, self._uplink = registrar, uplink
 
     async def handle(self, request: Request) -> Answer:
         """Raises what `errors.code_of` takes."""
@@ -57,12 +56,13 @@ class Router:
 
         LwM2M Core 1.1.1, 6.4.4.
         """
-        live = self._table.of_address(request.peer.socket_address)
+        live = await self._registrar.of_address(request.peer.socket_address)
         if live is None:
             raise NotFound("no device is registered from this address")
         if request.content_format is not None and request.content_format not in SUPPORTED:
             raise UnsupportedContentFormat(f"Content-Format {request.content_format} is not known here")
         live.seen_after_answer = True
+        self._registrar.heard(live, request.peer)
         if self._uplink.is_full:
             # An application that sends values gets to know, and when to try again. After an error to Register some
             # clients give up, after one to Update they register: these, as notifications, get silence.

@@ -76,8 +76,13 @@ class Observer:
             self._reopen(observation)
         self.begin(live)
 
+    def resume(self, live: LiveRegistration) -> None:
+        """Go on where another gateway was: what is asked for and not established, with the same tokens."""
+        if live not in self._tasks and not all(known.established for known in live.stored.observations):
+            self.begin(live)
+
     def stop(self, live: LiveRegistration) -> None:
-        """The registration ended."""
+        """The registration ended, or another gateway goes on with it."""
         self._cease(live)
         self.on_stop(live)
 

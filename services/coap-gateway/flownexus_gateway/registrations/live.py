@@ -26,7 +26,7 @@ class LiveRegistration:
     """One endpoint's registration. Times in Unix seconds.
 
     `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device since our answer
-    to its Register.
+    to its Register. `is_claimed` is whether the device spoke to this gateway and the entry does not say so yet.
     """
 
     stored: StoredRegistration
@@ -34,6 +34,7 @@ class LiveRegistration:
     revision: int
     answered_at: float = 0.0
     seen_after_answer: bool = False
+    is_claimed: bool = False
     heard_at: float = 0.0
     request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tokens: set[bytes] = field(default_factory=set)
@@ -90,11 +91,27 @@ class LiveRegistration:
         self.showed_life(now)
         self._read_links()
 
-    def move(self, peer: Peer) -> None:
-        """The device's address changed."""
-        self.peer = peer
-        registration = self.registration.model_copy(update={"address": Address(host=peer.host, port=peer.port)})
-        self.stored = self.stored.model_copy(update={"registration": registration})
+    def move(self, peer: Peer, gateway_id: str) -> None:
+        """The device spoke from another address, or to another gateway than before."""
+        self.peer, self.is_claimed = peer, True
+        self._place(self.registration, peer, gateway_id)
+
+    def follow(self, stored: StoredRegistration, peer: Peer, revision: int) -> None:
+        """Take over what another gateway stored of the same registration."""
+        self.stored, self.peer, self.revision = stored, peer, revision
+        self.seen_after_answer |= stored.is_observed or stored.last_seen_at > stored.registered_at
+        self._read_links()
+
+    def claim(self, stored: StoredRegistration, revision: int) -> None:
+        """The same for what the device said before it spoke to us: the address and the gateway are ours, the
+        registration that of the later Update, all else is theirs.
+        """
+        own, gateway_id = self.stored, self.registration.gateway
+        self.stored, self.revision = stored, revision
+        later = own if own.last_seen_at > stored.last_seen_at else stored
+        self.stored = stored.model_copy(update={"last_seen_at": later.last_seen_at})
+        self._place(later.registration, self.peer, gateway_id)
+        self._read_links()
 
     def observe(self, observations: tuple[Observation, ...]) -> None:
         """Replace the list of observations."""
@@ -130,6 +147,10 @@ class LiveRegistration:
         rest = {other: kept for other, kept in self.stored.written_attributes.items() if other != path}
         written = {**rest, path: attributes} if attributes else rest
         self.stored = self.stored.model_copy(update={"written_attributes": written})
+
+    def _place(self, registration: Registration, peer: Peer, gateway_id: str) -> None:
+        place = {"address": Address(host=peer.host, port=peer.port), "gateway": gateway_id}
+        self.stored = self.stored.model_copy(update={"registration": registration.model_copy(update=place)})
 
     def _read_links(self) -> None:
         self.versions = {int(object_id): version for object_id, version in self.registration.object_versions.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import structlog
 
@@ -22,14 +23,23 @@ class Saver:
     def __init__(self, registrar: Registrar) -> None:
         self._registrar = registrar
         self._changed: set[LiveRegistration] = set()
+        self._wake = asyncio.Event()
 
     def later(self, live: LiveRegistration) -> None:
         """Store this registration soon."""
         self._changed.add(live)
 
+    def soon(self, live: LiveRegistration) -> None:
+        """Store it now, after those that wait already: other gateways send it requests by what is stored."""
+        self._changed.add(live)
+        self._wake.set()
+
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._wake.wait()
+            self._wake.clear()
             await self.flush()
 
     async def flush(self) -> None:

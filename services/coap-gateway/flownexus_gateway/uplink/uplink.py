@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 Changed = Callable[[LiveRegistration], None]
 """Told that a registration is to be stored again, when there is time."""
 
+Heard = Callable[[LiveRegistration, Peer], None]
+"""Told that the device spoke, and from where."""
+
 CutShort = Callable[[LiveRegistration, Observation], None]
 """Told that a notification had only the first block of what there is."""
 
@@ -55,10 +58,10 @@ class Uplink:
         publisher: Publisher,
         models: ObjectModels,
         source: str,
-        changed: Changed,
     ) -> None:
         self._table, self._publisher, self._models, self._source = table, publisher, models, source
-        self._changed = changed
+        self.on_changed: Changed = _ignore_registration
+        self.on_heard: Heard = _ignore_peer
         self.on_cut_short: CutShort = _ignore_observation
 
     @property
@@ -75,8 +78,7 @@ class Uplink:
         message = read_message(data, header)
         live = known.live
         live.seen_after_answer = True
-        if live.peer.socket_address != peer.socket_address:
-            self._follow(live, peer)
+        self.on_heard(live, peer)
         event_id = _event_id(live, message)
         acknowledge = _acknowledgement(header, peer)
         if message.code >> 5 != _SUCCESS:
@@ -191,7 +193,7 @@ class Uplink:
                 rest = tuple(other for other in live.stored.observations if other.token != observation.token)
                 live.observe(rest)
                 self._table.set_tokens(live)
-                self._changed(live)
+                self.on_changed(live)
             acknowledge(is_kept)
 
         code = code_text(message.code)
@@ -200,14 +202,6 @@ class Uplink:
             live, observation, ObservationState.CANCELLED, code, diagnostic_text(message.payload)
         )
         self._publisher.publish_event(event.model_copy(update={"id": event_id}), kept)
-
-    def _follow(self, live: LiveRegistration, peer: Peer) -> None:
-        """A NAT gave the device another address: requests go there from now on."""
-        log.info("registration.moved", endpoint=live.endpoint, former=repr(live.peer), address=repr(peer))
-        former = live.peer.socket_address
-        live.move(peer)
-        self._table.moved(live, former)
-        self._changed(live)
 
 
 def assumed_format(observation: Observation | None, path: Path | None = None) -> int:
@@ -234,6 +228,14 @@ def _event_id(live: LiveRegistration, message: Message) -> str:
         "reported", live.endpoint, message.token, message.message_id, -1 if sequence is None else sequence,
         message.code, message.payload,
     )  # fmt: skip
+
+
+def _ignore_registration(_live: LiveRegistration) -> None:
+    return None
+
+
+def _ignore_peer(_live: LiveRegistration, _peer: Peer) -> None:
+    return None
 
 
 def _ignore_observation(_live: LiveRegistration, _observation: Observation) -> None:
