@@ -136,6 +136,11 @@ class ApiClient:
         """Upload a file of OMA DDF XML: its objects."""
         return self._models(self._client.put(f"{API}/models", content=xml))
 
+    def remove_model(self, object_id: int, version: str) -> KnownObject:
+        """Take an uploaded model away: what it was."""
+        path = f"{API}/models/{object_id}/{quote(version, safe='')}"
+        return KnownObject.model_validate(self._json(self._client.delete(path)))
+
     def _profile(self, name: str) -> str:
         return f"{API}/profiles/{quote(name, safe='')}"
 

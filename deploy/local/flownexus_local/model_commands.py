@@ -33,3 +33,15 @@ def list_models(folder: Folder = DEFAULT_FOLDER) -> None:
         for model in api.models():
             mark = " (uploaded)" if model.uploaded else ""
             out.print(f"{model.id} {model.version} {model.name}{mark}", markup=False)
+
+
+@model_app.command("remove")
+def remove(
+    object_id: Annotated[int, typer.Argument(min=0, max=65535, metavar="OBJECT", help="Its id, as 26241.")],
+    version: Annotated[str, typer.Argument(help="As the list has it, as 1.0.")],
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Take an uploaded model away; one of the installation stays."""
+    with ApiClient(folder) as api:
+        model = api.remove_model(object_id, version)
+        out.print(f"{model.id} {model.version} {model.name} removed", markup=False)

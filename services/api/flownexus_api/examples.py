@@ -227,6 +227,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Events": EVENTS,
     "History": HISTORY,
     "Logs": LOGS,
+    "KnownObject": {
+        "id": 26241,
+        "version": "1.0",
+        "name": "Silo",
+        "urn": "urn:oma:lwm2m:x:26241",
+        "resources": 1,
+        "uploaded": True,
+    },
     "Models": {
         "items": [
             {

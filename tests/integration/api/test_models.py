@@ -94,3 +94,54 @@ async def test_an_uploaded_model_is_in_force_everywhere_and_names_what_was_store
     assert rows(database_url, "select actor, target from audit_entry where action = 'model.uploaded'") == [
         ("administrator", "26241.1.0")
     ]
+
+
+async def test_an_uploaded_model_is_removed_and_its_names_go_one_of_the_installation_stays(
+    js: JetStreamContext, service: ServiceFactory, database_url: str
+) -> None:
+    gateway, api = service("flownexus_gateway"), service("flownexus_api")
+    service("flownexus_ingest")
+
+    async def registered() -> list[Any]:
+        return rows(database_url, "select name from endpoint where registered")
+
+    async def named() -> list[Any]:
+        return rows(database_url, "select 1 from resource_type where object_id = 26241 and name = 'Fill'")
+
+    async def nameless() -> list[Any]:
+        return rows(database_url, "select 1 from resource_type where object_id = 26241 and name is null")
+
+    with LockstepDevice(int(gateway.env["FLOWNEXUS_COAP_PORT"]), "silo-1") as silo:
+        async with httpx.AsyncClient(base_url=api.health_url, timeout=30, trust_env=False) as client:
+            await log_in(client, database_url, "administrator")
+            before = (await client.get(MODELS)).json()["items"]
+            assert (await client.put(MODELS, content=SILO)).status_code == 200
+
+            async def listed() -> list[Any]:
+                return [model for model in (await client.get(MODELS)).json()["items"] if model not in before]
+
+            silos: list[Any] = await until(listed, 10, "the model in force")
+            assert [model["name"] for model in silos] == ["Silo"]
+            silo.register('</>;rt="oma.lwm2m",</1/0>,</26241/0>')
+            known: list[Any] = await until(registered, 10, "the registration in its table")
+            assert known == [("silo-1",)]
+            await read(client, silo)
+            names: list[Any] = await until(named, 10, "the name")
+            assert names == [(1,)]
+            ours = before[0]
+            kept = await client.delete(f"{MODELS}/{ours['id']}/{ours['version']}")
+            assert (kept.status_code, "part of the installation" in kept.json()["detail"]) == (409, True)
+            assert (await client.delete(f"{MODELS}/26241/2.0")).status_code == 404
+            as_administrator = client.headers["Authorization"]
+            await log_in(client, database_url, "operator")
+            assert (await client.delete(f"{MODELS}/26241/1.0")).status_code == 403
+            client.headers["Authorization"] = as_administrator
+
+            removed = await client.delete(f"{MODELS}/26241/1.0")
+            assert (removed.status_code, removed.json()["name"]) == (200, "Silo")
+            gone: list[Any] = await until(nameless, 10, "the name gone")
+            assert gone == [(1,)]
+            assert (await client.get(MODELS)).json()["items"] == before
+    assert rows(database_url, "select actor, target from audit_entry where action = 'model.removed'") == [
+        ("administrator", "26241.1.0")
+    ]

@@ -35,6 +35,11 @@ def test_devices_and_models_are_reached_from_the_command_line(run: Run, tmp_path
     assert run("model", "add", "silo.xml").stdout == "26241 1.0 Silo\n"
     uploaded = "26241 1.0 Silo (uploaded)\n"
     blocking_until(lambda: uploaded in run("model", "list").stdout, 10, "the model in the list")
+    kept = run("model", "remove", "3", "1.0")
+    assert kept.returncode == 2
+    assert "part of the installation" in kept.stderr
+    assert run("model", "remove", "26241", "1.0").stdout == "26241 1.0 Silo removed\n"
+    blocking_until(lambda: "26241" not in run("model", "list").stdout, 10, "the model gone from the list")
 
     refused = run("execute", NODE, "5/0/2")
     assert refused.returncode == 1

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import BaseModel, Field
 from sqlalchemy import insert
 
-from flownexus_api.access import BriefAdministrator, Viewer
+from flownexus_api.access import BriefAdministrator, Person, Viewer
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
-from flownexus_api.parts import PartsDep
+from flownexus_api.parts import Parts, PartsDep
 from flownexus_runtime.live_models import model_key
-from flownexus_schemas.errors import InvalidRequest, Unavailable
+from flownexus_schemas.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from flownexus_schemas.lwm2m.ddf import parse_ddf
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 from flownexus_schemas.lwm2m.object_model import ObjectModel
+from flownexus_schemas.lwm2m.path import MAX_ID
 from flownexus_schemas.subjects import Bucket
 from flownexus_schemas.tables import AuditEntry
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 DDF = {"requestBody": {"required": True, "content": {"application/xml": {"schema": {"type": "string"}}}}}
+
+ObjectId = Annotated[int, Path(ge=0, le=MAX_ID, examples=[26241])]
+Version = Annotated[str, Path(max_length=20, examples=["1.0"])]
 
 
 class KnownObject(BaseModel):
@@ -56,15 +62,7 @@ async def put_models(who: BriefAdministrator, parts: PartsDep, http: Request) ->
         models = parse_ddf(xml)
     except InvalidObjectModel as error:
         raise InvalidRequest(f"This is no object model: {error}.") from error
-    async with parts.engine.begin() as connection:
-        await connection.execute(
-            insert(AuditEntry).values(
-                actor=who.name,
-                action="model.uploaded",
-                target=", ".join(map(model_key, models))[:1000],
-                source_address=http.client.host if http.client else None,
-            )
-        )
+    await _audit(parts, who, "model.uploaded", ", ".join(map(model_key, models)), http)
     js = parts.bus.jetstream()
     try:
         bucket = await js.key_value(Bucket.OBJECT_MODELS)
@@ -73,6 +71,41 @@ async def put_models(who: BriefAdministrator, parts: PartsDep, http: Request) ->
     except (NatsError, APIError, TimeoutError) as error:
         raise Unavailable("The message bus does not take the object model; try again shortly.") from error
     return Models(items=[_known(model, uploaded=True) for model in models], next=None)
+
+
+@router.delete("/{object_id}/{version}", responses=answers(401, 403, 404, 409, 422, 503))
+async def delete_model(
+    who: BriefAdministrator, parts: PartsDep, object_id: ObjectId, version: Version, http: Request
+) -> KnownObject:
+    """Take an uploaded model away: what it was. Where the installation has the same version, that is in force again;
+    else the nearest other version, or none: values stay as they were stored, and their names go.
+    """
+    model = next((model for model in parts.models.versions_of(object_id) if model.version == version), None)
+    if model is None:
+        raise NotFound(f"There is no model of object {object_id} in version {version!r}.")
+    if not parts.models.is_uploaded(model):
+        raise Conflict(
+            f"Object {object_id} in version {version} is part of the installation; only uploaded models can be removed."
+        )
+    await _audit(parts, who, "model.removed", model_key(model), http)
+    try:
+        bucket = await parts.bus.jetstream().key_value(Bucket.OBJECT_MODELS)
+        await bucket.delete(model_key(model))
+    except (NatsError, APIError, TimeoutError) as error:
+        raise Unavailable("The message bus does not take the removal; try again shortly.") from error
+    return _known(model, uploaded=True)
+
+
+async def _audit(parts: Parts, who: Person, action: str, target: str, http: Request) -> None:
+    async with parts.engine.begin() as connection:
+        await connection.execute(
+            insert(AuditEntry).values(
+                actor=who.name,
+                action=action,
+                target=target[:1000],
+                source_address=http.client.host if http.client else None,
+            )
+        )
 
 
 def _known(model: ObjectModel, *, uploaded: bool) -> KnownObject:
