@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from flownexus_runtime import logs
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.fleet import Plan
-from flownexus_simulator.link import Impairment
+from flownexus_simulator.link import OPEN_PORTS, Impairment
 from flownexus_simulator.main import SPARE_FILES, allow_open_files, simulate
 from flownexus_simulator.server import InvalidServer, resolve
 from flownexus_simulator.settings import SimulatorSettings
@@ -55,6 +55,9 @@ def run(
     ] = False,
     loss: Annotated[float, typer.Option(min=0, max=1, help="Share of datagrams lost, each way.")] = 0.0,
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of datagrams doubled, each way.")] = 0.0,
+    rebinding: Annotated[
+        bool, typer.Option("--rebinding", help="Each datagram of a device comes from another port.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Makes loss, duplicates and measurements repeatable.")] = None,
     start_rate: Annotated[float, typer.Option(min=0.1, help="Devices switched on in a second.")] = 200.0,
     ledger: Annotated[
@@ -76,9 +79,10 @@ def run(
     except (InvalidServer, ValidationError) as error:
         raise refuse(str(error)) from error
     logs.configure("simulator", settings.log_level, settings.log_format)
-    limit = allow_open_files(devices + SPARE_FILES)
-    if limit < devices + SPARE_FILES:
-        raise refuse(f"{devices} devices need {devices + SPARE_FILES} open files, this process may open {limit}")
+    needed = devices * (1 + OPEN_PORTS if rebinding else 1) + SPARE_FILES
+    limit = allow_open_files(needed)
+    if limit < needed:
+        raise refuse(f"{devices} devices need {needed} open files, this process may open {limit}")
     plan = Plan(
         devices=devices,
         prefix=prefix,
@@ -92,7 +96,7 @@ def run(
             queue_mode=queue_mode,
             awake_window_s=awake_window,
         ),
-        impairment=Impairment(loss, duplicates),
+        impairment=Impairment(loss, duplicates, rebinding),
         seed=seed,
         starts_per_s=start_rate,
         count=count,

@@ -1,20 +1,30 @@
-"""A device's socket, and the misfortunes of its way: loss and duplicates, both ways, from a seed."""
+"""A device's sockets, and the misfortunes of its way: loss and duplicates, both ways, from a seed, and a NAT."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import cast
 
+MAX_DATAGRAM_BYTES = 65_535
+OPEN_PORTS = 8
+"""So many of the last ports of a device still lead to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Impairment:
-    """Shares of datagrams, each way, 0 to 1."""
+    """Shares of datagrams, each way, 0 to 1. `rebinding`: each datagram of the device comes from another port, as from
+    behind a NAT whose bindings end at once.
+    """
 
     loss: float = 0.0
     duplicates: float = 0.0
+    rebinding: bool = False
 
     def copies(self, random: Random) -> int:
         """How often the next datagram arrives: 0, 1 or 2 times."""
@@ -31,6 +41,7 @@ class Link(asyncio.DatagramProtocol):
         self._random = random
         self._receive = receive
         self._transport: asyncio.DatagramTransport | None = None
+        self._ports: deque[socket.socket] = deque()
 
     def itself(self) -> Link:
         """The factory that asyncio asks for."""
@@ -54,9 +65,39 @@ class Link(asyncio.DatagramProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         for _ in range(self._impairment.copies(self._random)):
-            self._transport.sendto(datagram)
+            if self._impairment.rebinding:
+                self._send_from_another_port(self._transport, datagram)
+            else:
+                self._transport.sendto(datagram)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the sockets."""
+        while self._ports:
+            self._forget(self._ports.popleft())
         if self._transport is not None:
             self._transport.close()
+
+    def _send_from_another_port(self, transport: asyncio.DatagramTransport, datagram: bytes) -> None:
+        """What comes back to one of the last ports is received."""
+        server = transport.get_extra_info("peername")
+        port = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        port.setblocking(False)
+        port.connect(server)
+        asyncio.get_running_loop().add_reader(port, self._readable, port)
+        self._ports.append(port)
+        if len(self._ports) > OPEN_PORTS:
+            self._forget(self._ports.popleft())
+        with contextlib.suppress(OSError):
+            port.send(datagram)
+
+    def _readable(self, port: socket.socket) -> None:
+        try:
+            data = port.recv(MAX_DATAGRAM_BYTES)
+        except OSError as error:
+            self.error_received(error)
+        else:
+            self.datagram_received(data, ("", 0))
+
+    def _forget(self, port: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(port)
+        port.close()

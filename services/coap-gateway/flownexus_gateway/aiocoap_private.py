@@ -96,6 +96,20 @@ def is_expected(messages: Any, token: bytes, remote: Any) -> bool:
     return (token, remote) in messages.token_manager.outgoing_requests
 
 
+def asked_remote(messages: Any, token: bytes) -> Any | None:
+    """Where the request with this token went, wherever its answer comes from."""
+    return next((remote for asked, remote in messages.token_manager.outgoing_requests if asked == token), None)
+
+
+def exchange_remote(messages: Any, message_id: int, remote: Any) -> Any | None:
+    """Where the message of this id went that waits for an acknowledgement; `remote` itself where it went there."""
+    exchanges = messages._active_exchanges
+    if (remote, message_id) in exchanges:
+        return remote
+    # The manager numbers its messages for all peers together, so there is one of this id, or hardly ever two.
+    return next((other for other, known in exchanges if known == message_id), None)
+
+
 def forget_request(message: Any, messages: Any) -> None:
     """Expect nothing more for a request to observe: aiocoap would keep it, and acknowledge its next notification."""
     messages.token_manager.outgoing_requests.pop((message.token, message.remote), None)

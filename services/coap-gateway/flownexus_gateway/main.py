@@ -169,7 +169,7 @@ async def _serve_devices(
         gateway_id=gateway_id,
     )
     server = RequestServer(Router(registrar, uplink).handle)
-    dispatcher = CoapDispatcher(table, server, uplink, coap)
+    dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard)
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),

@@ -58,7 +58,7 @@ class Router:
         """
         live = await self._registrar.of_address(request.peer.socket_address)
         if live is None:
-            raise NotFound("no device is registered from this address")
+            raise NotFound("no device is registered from this address: update the registration, then send again")
         if request.content_format is not None and request.content_format not in SUPPORTED:
             raise UnsupportedContentFormat(f"Content-Format {request.content_format} is not known here")
         live.seen_after_answer = True

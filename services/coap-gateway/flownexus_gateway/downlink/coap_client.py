@@ -51,7 +51,9 @@ class DeviceRequest(NamedTuple):
 
 
 class DeviceAnswer(NamedTuple):
-    """The answer, whatever its code. `block2` is the option's value; `message_id` is 0 where there is none."""
+    """The answer, whatever its code. `block2` is the option's value; `message_id` is 0 where there is none; `peer` is
+    where the device is now.
+    """
 
     code: int
     payload: bytes
@@ -62,6 +64,7 @@ class DeviceAnswer(NamedTuple):
     message_id: int
     block2: int | None
     block1: int | None = None
+    peer: Peer | None = None
 
     @property
     def is_success(self) -> bool:
@@ -102,9 +105,18 @@ class CoapClient:
             raise MalformedDatagram("aiocoap") from error
         self._messages.dispatch_message(message)
 
-    def expects(self, token: bytes, peer: Peer) -> bool:
-        """Whether a request with this token waits for an answer from there."""
-        return aiocoap_private.is_expected(self._messages, token, peer)
+    def asked(self, token: bytes, peer: Peer) -> Peer | None:
+        """Where the request with this token went, if its answer may come from `peer`: from there, or from another port
+        of that host. RFC 7252, 5.3.2 would have the first alone; a NAT gives devices another port between any two
+        datagrams, and tokens of 8 random bytes are not guessed.
+        """
+        if aiocoap_private.is_expected(self._messages, token, peer):
+            return peer
+        return _of_same_host(aiocoap_private.asked_remote(self._messages, token), peer)
+
+    def unacknowledged(self, message_id: int, peer: Peer) -> Peer | None:
+        """Where the message of this id went that waits for an acknowledgement, if that may come from `peer`."""
+        return _of_same_host(aiocoap_private.exchange_remote(self._messages, message_id, peer), peer)
 
     async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """Raises NoAnswer, TransferFailed. A large payload goes, and a large answer comes, block by block; the answer
@@ -125,6 +137,7 @@ class CoapClient:
             answer = await self._request(peer, wanted._replace(payload=block.payload, token=token), block)
             if not transfer.take(answer.code, answer.block1):
                 return answer
+            peer = answer.peer or peer
 
     async def _request(self, peer: Peer, wanted: DeviceRequest, block: Block | None = None) -> DeviceAnswer:
         message = AiocoapMessage(
@@ -168,6 +181,10 @@ class _PeerInterface(MessageInterface):
         return None
 
 
+def _of_same_host(asked: Any, peer: Peer) -> Peer | None:
+    return asked if isinstance(asked, Peer) and asked.host == peer.host else None
+
+
 def _read(answer: Any) -> DeviceAnswer:
     block, block1 = answer.opt.block2, answer.opt.block1
     content_format = answer.opt.content_format
@@ -181,4 +198,5 @@ def _read(answer: Any) -> DeviceAnswer:
         answer.mid or 0,
         None if block is None else block.block_number << 4 | block.more << 3 | block.size_exponent,
         None if block1 is None else block1.block_number << 4 | block1.more << 3 | block1.size_exponent,
+        answer.remote if isinstance(answer.remote, Peer) else None,
     )

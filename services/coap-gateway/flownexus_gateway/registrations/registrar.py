@@ -76,9 +76,10 @@ class Registrar:
         """
         stated = RegisterRequest.parse(request.queries, request.payload, request.content_format)
         subjects.endpoint_token(stated.endpoint)
+        # Without the address: behind a NAT a retransmission may come from another port.
         fingerprint = digest(
-            stated.endpoint, request.peer.host, request.peer.port, request.message.message_id, request.message.token,
-            "&".join(request.queries), request.payload,
+            stated.endpoint, request.message.message_id, request.message.token, "&".join(request.queries),
+            request.payload,
         )  # fmt: skip
         if fingerprint in self._under_way:
             raise Unavailable("the same Register is handled already")
@@ -108,7 +109,10 @@ class Registrar:
             self._move(live, request.peer)
             await self._write(live)
             asyncio.get_running_loop().call_soon(self.on_taken_over, live)
-        elif live.has_gone_on(request.received_at):
+            live.answered_at = time.time()
+            return
+        self.heard(live, request.peer)
+        if live.has_gone_on(request.received_at):
             # It may have rebooted and lost its observations: they are asked for again, to no harm.
             self.on_repeated(live)
         elif live.seen_after_answer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from flownexus_gateway import metrics
 from flownexus_gateway.downlink.coap_client import CoapClient
+from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import KnownToken, RegistrationTable
 from flownexus_gateway.transport.datagram import (
     EMPTY,
@@ -16,11 +19,14 @@ from flownexus_gateway.transport.datagram import (
     empty,
     read_header,
 )
-from flownexus_gateway.transport.peer import Peer
+from flownexus_gateway.transport.peer import MovedPeer, Peer
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.uplink.uplink import Uplink
 
 log = structlog.get_logger(__name__)
+
+Heard = Callable[[LiveRegistration, Peer], None]
+"""Told that a device answered, and from where."""
 
 _REQUEST_CLASS = 0
 _RESPONSE_CLASSES = frozenset({2, 4, 5})
@@ -29,9 +35,11 @@ _RESPONSE_CLASSES = frozenset({2, 4, 5})
 class CoapDispatcher:
     """Takes every datagram of a socket."""
 
-    def __init__(self, table: RegistrationTable, server: RequestServer, uplink: Uplink, client: CoapClient) -> None:
-        self._tokens = table.tokens
-        self._server, self._uplink, self._client = server, uplink, client
+    def __init__(
+        self, table: RegistrationTable, server: RequestServer, uplink: Uplink, client: CoapClient, heard: Heard
+    ) -> None:
+        self._table, self._tokens = table, table.tokens
+        self._server, self._uplink, self._client, self._heard = server, uplink, client, heard
 
     def receive(self, data: bytes, peer: Peer) -> None:
         """Raises nothing: what is malformed is counted. RFC 7252, 4.2 and 4.3."""
@@ -65,8 +73,11 @@ class CoapDispatcher:
             # The answer to our request; from here on this token is that of notifications.
             known.answered = True
             self._uplink.first_answer(data, header, known)
-        if header.type == Type.ACK or self._client.expects(header.token, peer):
-            self._client.dispatch(data, peer)
+        asked = self._client.asked(header.token, peer)
+        if header.type == Type.ACK and asked is None:
+            asked = self._client.unacknowledged(header.message_id, peer)
+        if asked is not None:
+            self._client.dispatch(data, self._followed(asked, peer))
             return
         metrics.UNKNOWN_TOKENS.inc()
         if header.type == Type.CON and known is None:
@@ -78,7 +89,18 @@ class CoapDispatcher:
         if header.type == Type.CON:
             peer.send(empty(Type.RST, header.message_id))
         elif header.type != Type.NON:
-            self._client.dispatch(data, peer)
+            asked = self._client.unacknowledged(header.message_id, peer)
+            self._client.dispatch(data, peer if asked is None else self._followed(asked, peer))
+
+    def _followed(self, asked: Peer, peer: Peer) -> Peer:
+        """The peer as aiocoap knows it from the request; where it moved since, what it gets is sent to where it is."""
+        last = asked.now if isinstance(asked, MovedPeer) else asked
+        if last == peer:
+            return asked
+        live = self._table.of_address(last.socket_address)
+        if live is not None:
+            self._heard(live, peer)
+        return MovedPeer(asked, peer)
 
 
 def _reject(data: bytes, peer: Peer, tokens: dict[bytes, KnownToken]) -> None:

@@ -84,6 +84,18 @@ class Peer(EndpointAddress):
         return self.socket_address
 
 
+class MovedPeer(Peer):
+    """A peer under the address that it had when it was asked: equal to that one, but what is sent goes where it is
+    now.
+    """
+
+    __slots__ = ("now",)
+
+    def __init__(self, asked: Peer, now: Peer) -> None:
+        super().__init__(asked.socket_address, now.local, lambda data, _: now.send(data))
+        self.now = now
+
+
 def socket_address_of(host: str, port: int, family: int) -> SocketAddress:
     """The socket address of a stored host and port, in the family of our socket."""
     if family == socket.AF_INET:

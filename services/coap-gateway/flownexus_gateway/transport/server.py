@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 
 import structlog
 
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Answer]]
 
 SWEEP_S = 30.0
+SEND = ("dp",)
 
 _UNDERSTOOD = frozenset(
     {Option.URI_HOST, Option.URI_PORT, Option.URI_PATH, Option.URI_QUERY, Option.ACCEPT, Option.BLOCK1, Option.BLOCK2}
@@ -113,7 +114,7 @@ class RequestServer:
         try:
             _refuse_unknown_options(request.message)
             if block is not None:
-                key = (request.peer.socket_address, request.message.code, request.path, request.queries)
+                key = (_sender(request), request.message.code, request.path, request.queries)
                 payload = self._blocks.take(key, block, request.payload, request.received_at)
                 if payload is None:
                     return Answer(errors.CONTINUE, echo)
@@ -128,6 +129,14 @@ class RequestServer:
                         reason=str(error))  # fmt: skip
             answer = Answer(code, errors.options_of(error), str(error).encode()[:512])
         return answer._replace(options=(*answer.options, *echo))
+
+
+def _sender(request: Request) -> Hashable:
+    """Whose transfer it is: what names its registration may come from another port with each block, as from behind a
+    NAT; Send names none.
+    """
+    address = request.peer.socket_address
+    return address if request.path == SEND else address[0]
 
 
 def _is_register(message: Message, path: tuple[str, ...]) -> bool:
