@@ -10,10 +10,12 @@ import importlib.metadata
 import inspect
 import logging
 import secrets
+from functools import partial
 from typing import Any
 
 from aiocoap.messagemanager import MessageManager
 from aiocoap.numbers.types import CON
+from aiocoap.pipe import Pipe
 from aiocoap.protocol import Context
 from aiocoap.tokenmanager import TokenManager
 
@@ -26,6 +28,7 @@ _EXPECTED: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (MessageManager, "dispatch_error", ("self", "error", "remote")),
     (MessageManager, "_continue_backlog", ("self", "remote")),
     (MessageManager, "_send_initially", ("self", "message", "messageerror_monitor")),
+    (Pipe, "on_interest_end", ("self", "callback")),
     (TokenManager, "__init__", ("self", "context")),
     (TokenManager, "next_token", ("self",)),
     (TokenManager, "request", ("self", "request")),
@@ -50,11 +53,14 @@ def check() -> None:
 class RandomTokens(TokenManager):
     """Tokens of 8 random bytes, or the one that the request brings in `chosen_token`."""
 
+    token_interface: Any
     _chosen: bytes | None = None
 
     def request(self, request: Any) -> None:
         self._chosen = getattr(request.request, "chosen_token", None)
         super().request(request)
+        # aiocoap itself would retransmit what nobody waits for any more, and hold back what comes after it.
+        request.on_interest_end(partial(self.token_interface.give_up, request.request))
 
     def next_token(self) -> bytes:
         chosen, self._chosen = self._chosen, None
@@ -62,7 +68,22 @@ class RandomTokens(TokenManager):
 
 
 class QuickBacklog(MessageManager):
-    """Without the search through all exchanges at the end of each: with NSTART = 1 the peer has no other."""
+    """Without the search through all exchanges at the end of each: with NSTART = 1 the peer has no other. And a message
+    that nobody wants to be sent any more can be given up.
+    """
+
+    _active_exchanges: Any
+
+    def give_up(self, message: Any) -> None:
+        """Retransmit it no more; what waits behind it is sent."""
+        if self._active_exchanges is None:
+            return
+        exchange = self._active_exchanges.pop((message.remote, message.mid), None)
+        if exchange is not None:
+            exchange[1].cancel()
+            self._continue_backlog(message.remote)
+        elif (backlog := self._backlogs.get(message.remote)) is not None:
+            backlog[:] = [waiting for waiting in backlog if waiting[0] is not message]
 
     def _continue_backlog(self, remote: Any) -> None:
         backlog = self._backlogs[remote]

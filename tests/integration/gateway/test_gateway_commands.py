@@ -28,6 +28,7 @@ from flownexus_schemas.commands import (
     answer_adapter,
 )
 from flownexus_schemas.events import ObservationChanged, ObservationState, Trigger, ValuesReported
+from harness.commanded import commanded
 from harness.lockstep import (
     ACK,
     CONTENT_FORMAT,
@@ -48,6 +49,7 @@ from harness.lockstep import (
     URI_QUERY,
     Heard,
     LockstepDevice,
+    Silence,
     datagram,
 )
 from integration.gateway.gateway_events import Events, NewDevice
@@ -205,6 +207,25 @@ async def test_requests_to_one_device_wait_for_each_other(client: Client, regist
     first, second = ReadResource(endpoint="device-1", path="3/0/0"), ReadResource(endpoint="device-1", path="3/0/1")
     answers = await asyncio.gather(ask(client, first, one_at_a_time), ask(client, second))
     assert [answer.code for answer in answers if isinstance(answer, CommandAnswer)] == ["4.04", "4.04"]
+
+
+async def test_a_request_whose_time_is_over_is_not_sent_again_and_holds_nothing_up(
+    client: Client, device: NewDevice
+) -> None:
+    one = device()
+    one.register(LINKS)
+    first = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=1)
+    assert isinstance(await commanded(client, first, lambda: one.expect_request(GET, "3/0/0")), CommandFailure)
+
+    def serve() -> None:
+        one.answer(one.expect_request(GET, "3/0/1"), payload=b"model", content_format=TEXT)
+        with pytest.raises(Silence):
+            one.receive()
+
+    answer = await commanded(client, first.model_copy(update={"path": "3/0/1", "timeout_s": 5}), serve)
+
+    assert isinstance(answer, CommandAnswer)
+    assert answer.code == "2.05"
 
 
 @pytest.mark.parametrize(
