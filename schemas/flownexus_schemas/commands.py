@@ -38,6 +38,10 @@ class Command(Frozen):
     endpoint: str
     format: int | None = Field(default=None, description="Content-Format to use; chosen by the gateway if null.")
     timeout_s: float = Field(default=93.0, gt=0, le=600)
+    operation_id: str | None = Field(
+        default=None, description="The operation that this is an attempt of: the device's answer is then kept."
+    )
+    operation_attempt: int | None = Field(default=None, ge=1, description="Which attempt of the operation this is.")
 
 
 class ReadResource(Command):

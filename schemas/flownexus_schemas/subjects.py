@@ -55,7 +55,11 @@ class EventKind(StrEnum):
 
 ALL_EVENTS = "lwm2m.event.>"
 ALL_OPERATIONS = "lwm2m.operation.>"
+OPERATION_STATES = "lwm2m.operation.*.*"
+"""The filter of what became of operations, without the answers of gateways below them."""
 ALL_FIRMWARE = "lwm2m.firmware.>"
+ALL_OPERATIONS_ALIVE = "lwm2m.operations.*.alive"
+ANSWERED = "answered"
 ALL_DEAD_LETTERS = "lwm2m.dead.>"
 
 
@@ -132,6 +136,35 @@ def endpoint_of_subject(subject: str) -> str:
 def operation(endpoint: str, operation_id: str) -> str:
     """`lwm2m.operation.<endpoint>.<operation id>` in LWM2M_OPERATIONS. Raises InvalidName."""
     return f"lwm2m.operation.{endpoint_token(endpoint)}.{_plain(operation_id)}"
+
+
+def operations_of(endpoint: str) -> str:
+    """The filter that matches every operation of one endpoint, without the answers of gateways below them."""
+    return f"lwm2m.operation.{endpoint_token(endpoint)}.*"
+
+
+def operation_of_any(operation_id: str) -> str:
+    """The filter that matches one operation, whichever endpoint it is of. Raises InvalidName."""
+    return f"lwm2m.operation.*.{_plain(operation_id)}"
+
+
+def operation_answer(endpoint: str, operation_id: str) -> str:
+    """`lwm2m.operation.<endpoint>.<operation id>.answered` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"{operation(endpoint, operation_id)}.{ANSWERED}"
+
+
+def operation_of_subject(subject: str) -> tuple[str, str, bool]:
+    """Endpoint name, operation id, and whether it is a gateway's answer. Raises InvalidName."""
+    parts = subject.split(".")
+    is_answer = len(parts) == 5 and parts[4] == ANSWERED
+    if parts[:2] != ["lwm2m", "operation"] or not (is_answer or len(parts) == 4):
+        raise InvalidName(f"{subject[:120]!r} names no operation")
+    return endpoint_of_token(parts[2]), parts[3], is_answer
+
+
+def operations_alive(replica: str) -> str:
+    """`lwm2m.operations.<replica>.alive`, the sign of life of an operations replica, in no stream."""
+    return f"lwm2m.operations.{_plain(replica)}.alive"
 
 
 def firmware(endpoint: str, update_id: str) -> str:

@@ -166,6 +166,7 @@ async def _serve_devices(
         reads=reads,
         observer=observer,
         models=models,
+        publisher=publisher,
         gateway_id=gateway_id,
     )
     server = RequestServer(Router(registrar, uplink).handle)

@@ -9,7 +9,7 @@ import structlog
 from nats.js import JetStreamContext
 
 from flownexus_ingest import metrics
-from flownexus_ingest.message import Message
+from flownexus_runtime.stream_message import Message
 from flownexus_schemas import subjects
 from flownexus_schemas.dead_letters import DeadLetter
 

@@ -14,11 +14,11 @@ from nats.js import JetStreamContext
 from flownexus_ingest import metrics
 from flownexus_ingest.dead_letters import set_aside
 from flownexus_ingest.faults import is_of_the_message
-from flownexus_ingest.message import Message
 from flownexus_ingest.projection import project
-from flownexus_ingest.reader import EventReader, ReaderLost
 from flownexus_ingest.rows import Rows
 from flownexus_ingest.writer import Writer
+from flownexus_runtime.stream_message import Message
+from flownexus_runtime.stream_reader import ReaderLost, StreamReader
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 class Pipeline:
     """Brings the tables from `position`, which moves with each commit, to the end of the stream, and keeps them so."""
 
-    def __init__(self, js: JetStreamContext, stream: str, reader: EventReader, writer: Writer, position: int) -> None:
+    def __init__(self, js: JetStreamContext, stream: str, reader: StreamReader, writer: Writer, position: int) -> None:
         self._js, self._stream = js, stream
         self._reader, self._writer = reader, writer
         self.position = position

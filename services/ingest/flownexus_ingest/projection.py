@@ -9,9 +9,9 @@ from functools import lru_cache
 from math import floor
 
 from flownexus_ingest.endpoint_changes import EndpointChange
-from flownexus_ingest.message import Message
 from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Rows, TypeKey, Undecoded
 from flownexus_ingest.values import ValueColumns, value_columns
+from flownexus_runtime.stream_message import Message
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import (
     DeregistrationReason,

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from flownexus_ingest.endpoint_changes import EndpointChange
-from flownexus_ingest.message import Message
 from flownexus_ingest.values import ValueColumns
+from flownexus_runtime.stream_message import Message
 
 TypeKey = tuple[int, int]
 """(object id, resource id)."""

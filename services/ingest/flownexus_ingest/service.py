@@ -12,12 +12,12 @@ from nats.aio.client import Client
 from flownexus_ingest import metrics
 from flownexus_ingest.identifiers import name_resource_types
 from flownexus_ingest.pipeline import Pipeline
-from flownexus_ingest.reader import EventReader, ReaderLost
 from flownexus_ingest.settings import IngestSettings
 from flownexus_ingest.writer import PositionMoved, Writer
 from flownexus_runtime import bus
 from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.live_models import LiveObjectModels
+from flownexus_runtime.stream_reader import ReaderLost, StreamReader
 from flownexus_schemas import subjects
 from flownexus_schemas.subjects import Stream
 
@@ -99,7 +99,9 @@ class Ingest:
             position, another = await writer.prepare(info.created, info.state.last_seq)
             if another:
                 log.warning("stream.another", stream=Stream.EVENTS, created=info.created.isoformat())
-            async with EventReader(self._client, js, Stream.EVENTS, position, self._settings.ingest_batch) as reader:
+            async with StreamReader(
+                self._client, js, Stream.EVENTS, after=position, size=self._settings.ingest_batch
+            ) as reader:
                 self._working = True
                 log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
                 self._pipeline = Pipeline(js, Stream.EVENTS, reader, writer, position)

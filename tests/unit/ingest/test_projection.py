@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flownexus_ingest.message import Message
 from flownexus_ingest.projection import project
 from flownexus_ingest.rows import Rows
 from flownexus_ingest.values import ValueColumns
+from flownexus_runtime.stream_message import Message
 from harness.event_messages import (
     EventMessage,
     deregistered,

@@ -18,6 +18,7 @@ from flownexus_gateway.downlink.request_of_command import request_of, require_co
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import new_token
 from flownexus_gateway.observations.reads import Reads
+from flownexus_gateway.publisher import Publisher, until_kept
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.report import Report, decode, wire_value
@@ -42,6 +43,7 @@ from flownexus_schemas.events import Trigger
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.operations.messages import KeptAnswer
 from flownexus_schemas.registrations import Observation
 
 log = structlog.get_logger(__name__)
@@ -62,10 +64,11 @@ class CommandServer:
 
     def __init__(
         self, *, client: Client, table: RegistrationTable, requests: NegotiatedRequests, reads: Reads,
-        observer: Observer, models: ObjectModels, gateway_id: str,
+        observer: Observer, models: ObjectModels, publisher: Publisher, gateway_id: str,
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._gateway_id = observer, models, gateway_id
+        self._publisher = publisher
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -85,7 +88,10 @@ class CommandServer:
     async def _serve(self, message: Msg) -> None:
         answer: CommandAnswer | CommandFailure
         try:
-            answer = await self._carry_out(command_adapter.validate_json(message.data))
+            command = command_adapter.validate_json(message.data)
+            answer = await self._carry_out(command)
+            if command.operation_id is not None:
+                await self._keep(command, command.operation_id, answer)
         except ValidationError as error:
             answer = CommandFailure(error="invalid", reason=f"not a command: {error.errors()[0]['msg']}")
         except _FAILED as error:
@@ -96,6 +102,14 @@ class CommandServer:
                 await self._client.publish(message.reply, answer.model_dump_json().encode())
             except NatsError as error:
                 log.warning("command.not_answered", error=repr(error))
+
+    async def _keep(self, command: AnyCommand, operation_id: str, answer: CommandAnswer) -> None:
+        """Keep the answer before it is replied: whoever asked may be gone, and must not ask the device again."""
+        attempt = command.operation_attempt or 1
+        kept = KeptAnswer(operation_id=operation_id, attempt=attempt, answer=answer, received_at=utc(time.time()))
+        subject = subjects.operation_answer(command.endpoint, operation_id)
+        payload, message_id = kept.model_dump_json().encode(), f"{operation_id}-{attempt}-answered"
+        await until_kept(lambda told: self._publisher.publish(subject, payload, message_id, told))
 
     async def _carry_out(self, command: AnyCommand) -> CommandAnswer:
         live = self._table.of_endpoint(command.endpoint)

@@ -1,4 +1,4 @@
-"""One message of the stream as ingest takes it."""
+"""One message of a stream as its readers take it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LWM2M_EVENTS in its order, from any sequence on: a pull consumer that nothing has to be acknowledged to."""
+"""A stream in its order, from any sequence on: a pull consumer that nothing has to be acknowledged to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from flownexus_ingest.message import Message
+from flownexus_runtime.stream_message import Message
 
 HEARTBEAT_S = 5.0
 EXPIRES_S = 30.0
@@ -34,16 +34,27 @@ class ReaderLost(Exception):
     """The consumer is gone or a message was missed: read on from what is written."""
 
 
-class EventReader:
+class StreamReader:
     """Use it as a context manager; `batch` gives what has come.
 
     JetStream keeps no position for it: a gap in the consumer's own sequence, a reconnect or silence in place of
-    heartbeats ends it with ReaderLost, and the next reader starts where the tables are.
+    heartbeats ends it with ReaderLost, and the next reader starts where its owner is.
+
+    `after` None: what is in the stream already comes as the last message of each subject only. `subjects` filters.
     """
 
-    def __init__(self, client: Client, js: JetStreamContext, stream: str, after: int, size: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        js: JetStreamContext,
+        stream: str,
+        *,
+        after: int | None,
+        size: int,
+        subjects: str | None = None,
+    ) -> None:
         self._client, self._js, self._stream = client, js, stream
-        self._after, self._size = after, size
+        self._after, self._size, self._subjects = after, size, subjects
         self._buffer: deque[Message] = deque()
         self._arrived = asyncio.Event()
         self._lost: str | None = None
@@ -51,19 +62,24 @@ class EventReader:
         self._asked = 0
         self._reconnects = client.stats["reconnects"]
         self._consumer = ""
+        self.pending_at_start = 0
+        """How many messages were there to read when it began."""
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
 
-    async def __aenter__(self) -> EventReader:
+    async def __aenter__(self) -> StreamReader:
         config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._after + 1,
+            deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
+            opt_start_seq=None if self._after is None else self._after + 1,
+            # JetStream takes the last message of each subject only with a filter.
+            filter_subject=self._subjects or (">" if self._after is None else None),
             ack_policy=AckPolicy.NONE,
             mem_storage=True,
             num_replicas=1,
             inactive_threshold=2 * EXPIRES_S,
         )
-        self._consumer = (await self._js.add_consumer(self._stream, config)).name
+        info = await self._js.add_consumer(self._stream, config)
+        self._consumer, self.pending_at_start = info.name, info.num_pending or 0
         self._subscription = await self._client.subscribe(
             self._inbox, cb=self._take, pending_msgs_limit=-1, pending_bytes_limit=-1
         )

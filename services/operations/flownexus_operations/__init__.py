@@ -1,0 +1,1 @@
+"""Operations: requests to devices, kept until the device listens, sent once, tried again, and never stuck."""

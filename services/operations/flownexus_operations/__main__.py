@@ -1,0 +1,5 @@
+"""`python -m flownexus_operations`."""
+
+from flownexus_operations.main import main
+
+main()

@@ -1,0 +1,245 @@
+"""What is done about each endpoint's queue: send what is next, end what is over, take over what a dead replica left."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+from nats.aio.client import Client
+
+from flownexus_operations import metrics
+from flownexus_operations.gateways import MARGIN_S, GatewayAway, ask
+from flownexus_operations.listening import Listeners
+from flownexus_operations.pauses import Pauses
+from flownexus_operations.queues import EndpointQueue, Queued, Queues, is_over
+from flownexus_operations.replicas import Replicas
+from flownexus_operations.transitions import Overtaken, Transitions
+from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.operations.lifecycle import (
+    Dispatched,
+    Expired,
+    GivenUp,
+    Happening,
+    NotSent,
+    Unanswered,
+    after_answer,
+    after_silence,
+)
+from flownexus_schemas.operations.messages import KeptAnswer
+from flownexus_schemas.operations.operation import Operation, OperationStatus
+
+log = structlog.get_logger(__name__)
+
+TAKE_OVER_GRACE_S = 5.0
+"""After the end of an attempt: clocks of two machines differ, and its own sender comes first."""
+
+RETRY_S = 1.0
+_TICK_S = 0.25
+
+Step = Callable[[], Awaitable[object]]
+
+
+class Dispatcher:
+    """One task an endpoint that has something to do; `look` wakes it, `tick` when time alone changes something."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        queues: Queues,
+        listeners: Listeners,
+        replicas: Replicas,
+        transitions: Transitions,
+        in_flight: int,
+    ) -> None:
+        self._client, self._queues, self._listeners = client, queues, listeners
+        self._replicas, self._transitions = replicas, transitions
+        self._free = asyncio.Semaphore(in_flight)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._attempts: dict[str, asyncio.Future[KeptAnswer]] = {}
+        self._due: list[tuple[float, str]] = []
+        self._pauses = Pauses()
+        self.is_ready = False
+
+    def look(self, endpoint: str) -> None:
+        """Something of the endpoint changed."""
+        if not self.is_ready or self._queues.of(endpoint) is None:
+            return
+        if endpoint in self._tasks:
+            self._again.add(endpoint)
+            return
+        if not self._replicas.is_ours(endpoint):
+            return
+        task = asyncio.create_task(self._care_for(endpoint))
+        self._tasks[endpoint] = task
+        task.add_done_callback(partial(self._done, endpoint))
+
+    def look_at_all(self) -> None:
+        """At the start, and when a replica came or went."""
+        for endpoint in self._queues:
+            self.look(endpoint)
+
+    def kept(self, queued: Queued, answer: KeptAnswer) -> None:
+        """A gateway kept the device's answer to the attempt that is under way."""
+        waiting = self._attempts.get(queued.operation.id)
+        if waiting is None:
+            self.look(queued.operation.endpoint)
+        elif not waiting.done():
+            waiting.set_result(answer)
+
+    async def run(self) -> None:
+        """Look again at endpoints whose time has come, for ever."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time.time()
+            while self._due and self._due[0][0] <= now:
+                self.look(heapq.heappop(self._due)[1])
+            metrics.OPEN.set(len(self._queues))
+            metrics.IN_FLIGHT.set(len(self._attempts))
+
+    async def stop(self, timeout_s: float) -> None:
+        """Begin nothing more; wait for what is under way, at most `timeout_s`. Others take over the rest."""
+        self.is_ready = False
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def at(self, when: float, endpoint: str) -> None:
+        """Look at the endpoint then. Unix seconds."""
+        heapq.heappush(self._due, (when, endpoint))
+
+    async def _care_for(self, endpoint: str) -> None:
+        while self.is_ready:
+            self._again.discard(endpoint)
+            queue = self._queues.of(endpoint)
+            step = None if queue is None else self._next_step(endpoint, queue)
+            if queue is None or step is None:
+                if endpoint not in self._again:
+                    return
+                continue
+            before = queue.last_sequence
+            try:
+                await step()
+            except Overtaken:
+                # What overtook it is taken from the stream, and looked at then, unless it was already.
+                if queue.last_sequence == before and endpoint not in self._again:
+                    return
+            except Unavailable as error:
+                log.warning("operation.postponed", endpoint=endpoint, reason=str(error))
+                self.at(time.time() + RETRY_S, endpoint)
+                return
+
+    def _next_step(self, endpoint: str, queue: EndpointQueue) -> Step | None:
+        now = datetime.now(UTC)
+        for queued in queue.operations.values():
+            operation = queued.operation
+            if operation.status is OperationStatus.QUEUED and is_over(operation, now):
+                return partial(self._transitions.append, queued, Expired(), now)
+            if operation.status is OperationStatus.SENDING:
+                return self._left_behind(queued, now)
+        queued_next = queue.next(now)
+        if queued_next is None:
+            return None
+        gateway = self._listeners.gateway_of(endpoint, now.timestamp())
+        if gateway is None:
+            return None
+        if (until := self._pauses.until(gateway, now.timestamp())) is not None:
+            self.at(until, endpoint)
+            return None
+        return partial(self._send, queued_next, gateway)
+
+    def _left_behind(self, queued: Queued, now: datetime) -> Step | None:
+        """What to do about an attempt that no task of ours is at."""
+        operation = queued.operation
+        attempt = operation.attempt
+        if attempt is None:
+            return None
+        if attempt.sender == self._replicas.own:
+            # Its append was not known to be kept, so it was not sent.
+            return partial(self._transitions.append, queued, NotSent("the bus was away"), now)
+        if queued.answer is not None and not self._replicas.is_alive(attempt.sender):
+            return partial(self._transitions.append, queued, after_answer(queued.answer.answer), now)
+        over = attempt.ends_at + timedelta(seconds=TAKE_OVER_GRACE_S)
+        if now < over:
+            self.at(over.timestamp(), operation.endpoint)
+            return None
+        happening = (
+            after_silence(operation, f"{attempt.sender} went away before the device's answer")
+            if queued.answer is None
+            else after_answer(queued.answer.answer)
+        )
+        return partial(self._transitions.append, queued, happening, now)
+
+    async def _send(self, queued: Queued, gateway: str) -> None:
+        operation = queued.operation
+        async with self._free:
+            now = datetime.now(UTC)
+            if is_over(operation, now) or self._listeners.gateway_of(operation.endpoint, now.timestamp()) is None:
+                return
+            answer: asyncio.Future[KeptAnswer] = asyncio.get_running_loop().create_future()
+            self._attempts[operation.id] = answer
+            try:
+                ends_at = now + timedelta(seconds=operation.command.timeout_s + MARGIN_S)
+                operation = await self._transitions.append(
+                    queued, Dispatched(self._replicas.own, gateway, ends_at), now
+                )
+                happening = await self._outcome(operation, gateway, answer)
+                metrics.ATTEMPT_SECONDS.observe((datetime.now(UTC) - now).total_seconds())
+                await self._settle(queued, happening)
+            finally:
+                del self._attempts[operation.id]
+        log.info(
+            "operation.attempted",
+            endpoint=operation.endpoint,
+            operation=operation.id,
+            attempt=operation.attempts,
+            happening=type(happening).__name__,
+        )
+
+    async def _outcome(self, operation: Operation, gateway: str, kept: asyncio.Future[KeptAnswer]) -> Happening:
+        """What the gateway replies; where the bus lost the reply, what it kept, until nothing can come any more."""
+        happening: Happening | None
+        try:
+            happening = await ask(self._client, gateway, operation)
+        except GatewayAway as error:
+            self._pauses.failed(gateway, time.time())
+            return NotSent(str(error))
+        self._pauses.worked(gateway)
+        if happening is None:
+            assert operation.attempt is not None
+            try:
+                async with asyncio.timeout(max(0.0, operation.attempt.ends_at.timestamp() - time.time())):
+                    happening = after_answer((await kept).answer)
+            except TimeoutError:
+                happening = after_silence(operation, f"gateway {gateway} did not reply")
+        if isinstance(happening, Unanswered | GivenUp | NotSent):
+            self._listeners.silent(operation.endpoint, time.time())
+        return happening
+
+    async def _settle(self, queued: Queued, happening: Happening) -> None:
+        """Keep the outcome, however long the bus is away: it is known only here."""
+        while True:
+            try:
+                await self._transitions.append(queued, happening, datetime.now(UTC))
+            except Unavailable as error:
+                log.warning("operation.outcome_waits", endpoint=queued.operation.endpoint, reason=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def _done(self, endpoint: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[endpoint]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("operation.failed_to_care", endpoint=endpoint, exc_info=error)
+            self.at(time.time() + RETRY_S, endpoint)
+        elif endpoint in self._again:
+            self.look(endpoint)

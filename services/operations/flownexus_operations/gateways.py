@@ -1,0 +1,57 @@
+"""Asks a gateway to send an operation's request, and says what became of it."""
+
+from __future__ import annotations
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from pydantic import ValidationError
+
+from flownexus_schemas import subjects
+from flownexus_schemas.commands import CommandAnswer, answer_adapter
+from flownexus_schemas.operations.lifecycle import (
+    Confirmed,
+    GivenUp,
+    NotSent,
+    Refused,
+    Unanswered,
+    after_answer,
+    after_silence,
+)
+from flownexus_schemas.operations.operation import Operation
+
+MARGIN_S = 10.0
+"""A gateway gives its answer within the command's own time and this; after that none is to come."""
+
+Outcome = Confirmed | Refused | Unanswered | GivenUp | NotSent
+
+
+class GatewayAway(Exception):
+    """It does not listen, or cannot send now."""
+
+
+async def ask(client: Client, gateway: str, operation: Operation) -> Outcome | None:
+    """What became of the attempt that `operation` is in; None where the bus lost sight of it. Raises GatewayAway."""
+    command = operation.command.model_copy(
+        update={"operation_id": operation.id, "operation_attempt": operation.attempts}
+    )
+    try:
+        reply = await client.request(
+            subjects.gateway_request(gateway), command.model_dump_json().encode(), timeout=command.timeout_s + MARGIN_S
+        )
+        answer = answer_adapter.validate_json(reply.data)
+    except NoRespondersError as error:
+        raise GatewayAway(f"gateway {gateway} is away") from error
+    except (NatsError, TimeoutError, ValidationError):
+        return None
+    if isinstance(answer, CommandAnswer):
+        return after_answer(answer)
+    match answer.error:
+        case "unavailable":
+            raise GatewayAway(answer.reason)
+        case "not-registered":
+            return NotSent(answer.reason)
+        case "invalid":
+            return Refused(f"It cannot be sent: {answer.reason}.")
+        case "no-answer":
+            return after_silence(operation, answer.reason)

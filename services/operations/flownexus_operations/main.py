@@ -1,0 +1,53 @@
+"""Builds operations from its settings and runs it until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from flownexus_operations.service import Operations
+from flownexus_operations.settings import OperationsSettings
+from flownexus_runtime import health, logs, process
+
+MISCONFIGURED = 2
+STOP_S = 4.0
+CANCEL_AGAIN_S = 0.3
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT. Exit code 2 and one line on standard error where a setting is wrong."""
+    try:
+        settings = OperationsSettings()
+    except ValidationError as error:
+        _refuse("; ".join(f"FLOWNEXUS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    logs.configure("operations", settings.log_level, settings.log_format)
+    try:
+        process.run(_serve(settings, Operations(settings)))
+    except OSError as error:
+        _refuse(f"FLOWNEXUS_HEALTH_PORT: {settings.health_host}:{settings.health_port}: {error.strerror or error}")
+
+
+async def _serve(settings: OperationsSettings, operations: Operations) -> None:
+    stop = process.stop_signal()
+    checks = {"nats": operations.is_connected, "operations": operations.is_working}
+    async with health.serving(settings, checks):
+        work = asyncio.create_task(operations.run())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not work.done():
+            await operations.stop(STOP_S)
+        while not work.done():
+            work.cancel()
+            # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
+            await asyncio.wait({work}, timeout=CANCEL_AGAIN_S)
+        if not work.cancelled():
+            await work
+
+
+def _refuse(problem: str) -> NoReturn:
+    sys.stderr.write(f"flownexus_operations: {problem}\n")
+    sys.exit(MISCONFIGURED)

@@ -1,0 +1,17 @@
+"""What /metrics shows of operations."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OPEN = Gauge("flownexus_operations_open", "Operations that are queued or being sent, of all replicas.")
+IN_FLIGHT = Gauge("flownexus_operations_in_flight", "Requests of this replica that are under way.")
+REPLICAS = Gauge("flownexus_operations_replicas", "Replicas that are alive, this one counted.")
+TRANSITIONS = Counter("flownexus_operations_transitions", "Transitions that this replica made.", ["happening"])
+CONFLICTS = Counter("flownexus_operations_conflicts", "Transitions that another one had made before.")
+UNREADABLE = Counter("flownexus_operations_unreadable", "Messages of the stream that could not be read.")
+ATTEMPT_SECONDS = Histogram(
+    "flownexus_operations_attempt_seconds",
+    "Seconds from the sending of a request to its outcome.",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+)

@@ -1,0 +1,27 @@
+"""Gateways that are away are asked again after growing pauses: each attempt is two messages of the stream."""
+
+from __future__ import annotations
+
+FIRST_S = 0.5
+LONGEST_S = 15.0
+
+
+class Pauses:
+    """Times in any seconds that only go on."""
+
+    def __init__(self) -> None:
+        self._paused: dict[str, tuple[float, float]] = {}
+
+    def until(self, gateway: str, now: float) -> float | None:
+        """When the gateway may be asked again; None for at once."""
+        until = self._paused.get(gateway, (0.0, 0.0))[0]
+        return until if until > now else None
+
+    def failed(self, gateway: str, now: float) -> None:
+        """It took nothing."""
+        pause = min(2 * self._paused.get(gateway, (0.0, FIRST_S / 2))[1], LONGEST_S)
+        self._paused[gateway] = (now + pause, pause)
+
+    def worked(self, gateway: str) -> None:
+        """It took something."""
+        self._paused.pop(gateway, None)

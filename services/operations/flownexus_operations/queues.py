@@ -1,0 +1,115 @@
+"""Every open operation, by endpoint: the sum of the messages of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flownexus_schemas.operations.messages import KeptAnswer
+from flownexus_schemas.operations.operation import Operation, OperationStatus
+
+
+@dataclass(slots=True)
+class Queued:
+    """An open operation. `sequence` is that of its newest message, `first_sequence` gives its place among equals."""
+
+    operation: Operation
+    sequence: int
+    first_sequence: int
+    answer: KeptAnswer | None = None
+
+
+@dataclass(slots=True)
+class EndpointQueue:
+    """The open operations of one endpoint. `last_sequence` is that of the newest message of any of its operations."""
+
+    last_sequence: int = 0
+    operations: dict[str, Queued] = field(default_factory=dict)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether one is in flight: at most one is, whoever sends it."""
+        return any(queued.operation.status is OperationStatus.SENDING for queued in self.operations.values())
+
+    def next(self, now: datetime) -> Queued | None:
+        """The one whose turn it is: the highest priority, then the first that came."""
+        waiting = [
+            queued
+            for queued in self.operations.values()
+            if queued.operation.status is OperationStatus.QUEUED and not is_over(queued.operation, now)
+        ]
+        return min(waiting, key=_turn, default=None)
+
+
+class Queues:
+    """Filled by `take` and `answered` in the order of the stream; the same message twice changes nothing."""
+
+    def __init__(self) -> None:
+        self._by_endpoint: dict[str, EndpointQueue] = {}
+        self._open = 0
+
+    def __len__(self) -> int:
+        """How many operations are open."""
+        return self._open
+
+    def __iter__(self) -> Iterator[str]:
+        """The endpoints that have open operations."""
+        return iter(list(self._by_endpoint))
+
+    def clear(self) -> None:
+        """Know nothing: the stream is another."""
+        self._by_endpoint.clear()
+        self._open = 0
+
+    def of(self, endpoint: str) -> EndpointQueue | None:
+        """The queue of an endpoint; None where nothing is open."""
+        return self._by_endpoint.get(endpoint)
+
+    def find(self, endpoint: str, operation_id: str) -> Queued | None:
+        """An open operation."""
+        queue = self._by_endpoint.get(endpoint)
+        return None if queue is None else queue.operations.get(operation_id)
+
+    def take(self, operation: Operation, sequence: int) -> None:
+        """An operation as a message has it."""
+        queue = self._by_endpoint.get(operation.endpoint)
+        if queue is None:
+            if not operation.is_open:
+                return
+            queue = self._by_endpoint[operation.endpoint] = EndpointQueue()
+        queue.last_sequence = max(queue.last_sequence, sequence)
+        known = queue.operations.get(operation.id)
+        if known is not None and sequence <= known.sequence:
+            return
+        if operation.is_open:
+            if known is None:
+                self._open += 1
+                queue.operations[operation.id] = Queued(operation, sequence, sequence)
+            else:
+                known.operation, known.sequence, known.answer = operation, sequence, None
+            return
+        if known is not None:
+            self._open -= 1
+            del queue.operations[operation.id]
+        if not queue.operations:
+            del self._by_endpoint[operation.endpoint]
+
+    def answered(self, endpoint: str, answer: KeptAnswer) -> Queued | None:
+        """A gateway kept the device's answer; the operation where it still waits for this one."""
+        queued = self.find(endpoint, answer.operation_id)
+        if queued is None or queued.operation.status is not OperationStatus.SENDING:
+            return None
+        if queued.operation.attempts != answer.attempt:
+            return None
+        queued.answer = answer
+        return queued
+
+
+def is_over(operation: Operation, now: datetime) -> bool:
+    """Whether it is not to be sent any more."""
+    return operation.expires_at is not None and operation.expires_at <= now
+
+
+def _turn(queued: Queued) -> tuple[int, datetime, int]:
+    return (-queued.operation.priority, queued.operation.requested_at, queued.first_sequence)

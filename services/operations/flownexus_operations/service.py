@@ -1,0 +1,196 @@
+"""Operations as it runs: reads the stream and the registrations, hears devices and other replicas, dispatches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import datetime
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import Error as JetStreamError
+
+from flownexus_operations import metrics
+from flownexus_operations.dispatcher import Dispatcher
+from flownexus_operations.listening import Listeners
+from flownexus_operations.queues import Queues
+from flownexus_operations.replicas import INTERVAL_S, Replicas
+from flownexus_operations.settings import OperationsSettings
+from flownexus_operations.transitions import Transitions
+from flownexus_runtime import bus
+from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.stream_message import Message
+from flownexus_runtime.stream_reader import ReaderLost, StreamReader
+from flownexus_schemas import subjects
+from flownexus_schemas.errors import InvalidMessage, InvalidName
+from flownexus_schemas.operations.messages import parse_kept_answer, parse_operation_event
+from flownexus_schemas.subjects import EventKind, Stream
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY_S = 0.2
+LONGEST_DELAY_S = 5.0
+BATCH = 1000
+GOODBYE = b"goodbye"
+
+_AWAY = (NatsError, JetStreamError, OSError, TimeoutError, ReaderLost)
+
+
+class Operations:
+    """One operations replica. `run` works until cancelled; `stop` before it ends what is under way."""
+
+    def __init__(self, settings: OperationsSettings) -> None:
+        self._settings = settings
+        self._queues = Queues()
+        self._replicas = Replicas(settings.operations_id)
+        self._client: Client | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._listeners: Listeners | None = None
+        self._sequence: int | None = None
+        self._stream_created: datetime | None = None
+
+    def is_connected(self) -> bool:
+        """Whether NATS is there."""
+        return self._client is not None and self._client.is_connected
+
+    def is_working(self) -> bool:
+        """Whether all that is open is known."""
+        return self._dispatcher is not None and self._dispatcher.is_ready
+
+    async def run(self) -> None:
+        """Work; whatever is away is waited for, with growing pauses."""
+        delay = FIRST_DELAY_S
+        client = self._client = await self._connect()
+        js = bus.jetstream(client)
+        source = f"/operations/{self._settings.operations_id}"
+        listeners = self._listeners = Listeners(self._look)
+        dispatcher = self._dispatcher = Dispatcher(
+            client=client,
+            queues=self._queues,
+            listeners=listeners,
+            replicas=self._replicas,
+            transitions=Transitions(js, self._queues, source),
+            in_flight=self._settings.operations_in_flight,
+        )
+        registrations = Bucket(client, js, subjects.Bucket.REGISTRATIONS, listeners.apply)
+        tasks = [asyncio.create_task(self._say_alive(client)), asyncio.create_task(dispatcher.run())]
+        try:
+            await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
+            await client.subscribe(subjects.events_of_kind(EventKind.REPORTED), cb=self._heard_device)
+            registrations.start()
+            await registrations.loaded()
+            while True:
+                try:
+                    await self._follow(client, js, dispatcher)
+                except _AWAY as error:
+                    log.warning("operations.waiting", reason=type(error).__name__, error=str(error)[:300])
+                if dispatcher.is_ready:
+                    delay = FIRST_DELAY_S
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_DELAY_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await registrations.stop()
+            await client.close()
+
+    async def stop(self, timeout_s: float) -> None:
+        """Begin nothing more, end what is under way, and tell the others."""
+        if self._dispatcher is not None:
+            await self._dispatcher.stop(timeout_s)
+        if self._client is not None and self._client.is_connected:
+            with contextlib.suppress(NatsError, TimeoutError):
+                await self._client.publish(subjects.operations_alive(self._replicas.own), GOODBYE)
+                await self._client.flush(timeout=1)
+
+    async def _connect(self) -> Client:
+        while True:
+            try:
+                return await bus.connect(self._settings, f"operations {self._settings.operations_id}")
+            except (NatsError, OSError, TimeoutError) as error:
+                log.warning("nats.not_reachable", error=repr(error))
+                await asyncio.sleep(FIRST_DELAY_S)
+
+    async def _follow(self, client: Client, js: JetStreamContext, dispatcher: Dispatcher) -> None:
+        """Take messages of the stream until the reader is lost; the next one goes on where this one ended."""
+        info = await js.stream_info(Stream.OPERATIONS)
+        if info.created != self._stream_created:
+            if self._stream_created is not None:
+                log.warning("stream.another", stream=Stream.OPERATIONS)
+                self._queues.clear()
+            self._stream_created, self._sequence = info.created, None
+        reader = StreamReader(
+            client,
+            js,
+            Stream.OPERATIONS,
+            after=self._sequence,
+            size=BATCH,
+            subjects=subjects.ALL_OPERATIONS,
+        )
+        async with reader:
+            self._ready_if(reader.pending_at_start == 0, dispatcher)
+            while True:
+                for message in await reader.batch():
+                    self._take(message, dispatcher)
+                    self._sequence = message.sequence
+                    self._ready_if(message.pending == 0, dispatcher)
+
+    def _ready_if(self, caught_up: bool, dispatcher: Dispatcher) -> None:
+        if caught_up and not dispatcher.is_ready:
+            dispatcher.is_ready = True
+            log.info("operations.working", open=len(self._queues), sequence=self._sequence)
+            dispatcher.look_at_all()
+
+    def _take(self, message: Message, dispatcher: Dispatcher) -> None:
+        try:
+            endpoint, _, is_answer = subjects.operation_of_subject(message.subject)
+            if is_answer:
+                answer = parse_kept_answer(message.payload)
+                queued = self._queues.answered(endpoint, answer)
+                if queued is not None:
+                    dispatcher.kept(queued, answer)
+                return
+            operation = parse_operation_event(message.payload).data
+        except (InvalidMessage, InvalidName) as error:
+            metrics.UNREADABLE.inc()
+            log.error("operation.unreadable", subject=message.subject, sequence=message.sequence, error=str(error))
+            return
+        self._queues.take(operation, message.sequence)
+        if operation.is_open and operation.expires_at is not None:
+            dispatcher.at(operation.expires_at.timestamp(), endpoint)
+        dispatcher.look(endpoint)
+
+    def _look(self, endpoint: str) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.look(endpoint)
+
+    async def _heard_device(self, message: Msg) -> None:
+        assert self._listeners is not None
+        with contextlib.suppress(InvalidName):
+            self._listeners.heard(subjects.endpoint_of_subject(message.subject), time.time())
+
+    async def _heard_replica(self, message: Msg) -> None:
+        replica = message.subject.split(".")[2]
+        now = asyncio.get_running_loop().time()
+        changed = self._replicas.gone(replica) if message.data == GOODBYE else self._replicas.heard(replica, now)
+        if changed:
+            self._replicas_changed()
+
+    async def _say_alive(self, client: Client) -> None:
+        while True:
+            if client.is_connected:
+                with contextlib.suppress(NatsError):
+                    await client.publish(subjects.operations_alive(self._replicas.own), b"")
+            if self._replicas.forget_dead(asyncio.get_running_loop().time()):
+                self._replicas_changed()
+            metrics.REPLICAS.set(self._replicas.alive)
+            await asyncio.sleep(INTERVAL_S)
+
+    def _replicas_changed(self) -> None:
+        log.info("replicas.changed", alive=self._replicas.alive)
+        if self._dispatcher is not None:
+            self._dispatcher.look_at_all()
