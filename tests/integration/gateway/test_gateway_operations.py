@@ -154,21 +154,39 @@ async def test_observe_and_its_active_cancellation(client: Client, registered: L
     assert (observing[0].number(OBSERVE), heard.token) == (0, observing[0].token)
 
 
+@pytest.mark.parametrize("path", DEPTHS)
 async def test_a_passive_cancellation_is_a_reset_of_the_next_notification(
-    client: Client, registered: LockstepDevice
+    client: Client, registered: LockstepDevice, path: str
 ) -> None:
-    observe = ObserveResource(endpoint=NAME, path="3303/0/5700")
     observing: list[Heard] = []
 
     def observed() -> None:
-        observing.append(registered.receive())
-        registered.answer(observing[0], CONTENT, b"1", TEXT, observe=0)
+        observing.append(registered.expect_request(GET, path))
+        registered.answer(observing[0], CONTENT, b"[]", SENML_JSON, observe=0)
 
-    await answered(client, observe, observed)
-    assert (
-        await answered(client, CancelObservation(endpoint=NAME, paths=("3303/0/5700",), passive=True), lambda: None)
-    ).code == "2.05"
-    assert registered.exchange(registered.notification(observing[0].token, 1, b"2", TEXT)).type == RST
+    await answered(client, ObserveResource(endpoint=NAME, path=path), observed)
+    first = registered.notification(observing[0].token, 1, b"[]", SENML_JSON)
+    assert registered.exchange(first).type == ACK
+    cancel = CancelObservation(endpoint=NAME, paths=(path,), passive=True)
+    assert (await answered(client, cancel, lambda: None)).code == "2.05"
+    assert registered.exchange(registered.notification(observing[0].token, 2, b"[]", SENML_JSON)).type == RST
+
+
+async def test_a_passive_cancellation_of_a_composite_observation_is_a_reset_too(
+    client: Client, registered: LockstepDevice
+) -> None:
+    paths = ("3303/0/5700", "3/0")
+    observing: list[Heard] = []
+
+    def observed() -> None:
+        observing.append(registered.expect_request(FETCH, ""))
+        registered.answer(observing[0], CONTENT, senml("3303/0/5700", 1), SENML_JSON, observe=0)
+
+    await answered(client, ObserveComposite(endpoint=NAME, paths=paths), observed)
+    cancel = CancelObservation(endpoint=NAME, paths=paths, passive=True)
+    assert (await answered(client, cancel, lambda: None)).code == "2.05"
+    sent = registered.notification(observing[0].token, 1, senml("3303/0/5700", 2), SENML_JSON)
+    assert registered.exchange(sent).type == RST
 
 
 @pytest.mark.parametrize(
