@@ -60,6 +60,11 @@ OPERATION_STATES = "lwm2m.operation.*.*"
 ALL_FIRMWARE = "lwm2m.firmware.>"
 ALL_OPERATIONS_ALIVE = "lwm2m.operations.*.alive"
 ANSWERED = "answered"
+ANY_GATEWAY_REQUEST = "lwm2m.gateways.request"
+"""As `gateway_request`, answered by whichever gateway is there: for a device whose own is away."""
+
+GATEWAYS = "gateways"
+"""Queue group of all gateways on ANY_GATEWAY_REQUEST."""
 ALL_DEAD_LETTERS = "lwm2m.dead.>"
 
 

@@ -8,18 +8,22 @@ from flownexus_schemas import subjects
 from flownexus_schemas.commands import Command, CommandAnswer, CommandFailure, answer_adapter
 from flownexus_schemas.errors import Conflict, FlowNexusError, InvalidRequest, Unavailable
 
-QUEUE_S = 30.0
-"""Seconds that a request may wait in the gateway for those before it to the same device."""
+QUEUE_S = 60.0
+"""Seconds that a request may wait in gateways for those before it to the same device."""
 
 
 async def ask_device(bus: Bus, gateway: str, command: Command) -> CommandAnswer:
-    """The device's answer, whatever its code.
+    """The device's answer, whatever its code. A gateway that holds it no more passes the command on; where it is away,
+    any other one takes it.
 
     Raises NotAnswered where the device is silent, Conflict where the gateway does not know it, InvalidRequest where
     the command cannot be sent to it, Unavailable where the gateway or NATS is away.
     """
     payload = command.model_dump_json().encode()
-    reply = await bus.request(subjects.gateway_request(gateway), payload, command.timeout_s + QUEUE_S)
+    timeout_s = command.timeout_s + QUEUE_S
+    reply = await bus.request(subjects.gateway_request(gateway), payload, timeout_s)
+    if reply is None:
+        reply = await bus.request(subjects.ANY_GATEWAY_REQUEST, payload, timeout_s)
     if reply is None:
         raise Unavailable(f"The gateway {gateway} of this device is away; try again shortly.")
     answer = answer_adapter.validate_json(reply)

@@ -115,6 +115,12 @@ async def test_a_device_is_read_written_executed_discovered_and_observed(door: D
     ]
 
 
+async def test_where_the_gateway_that_the_tables_name_is_away_another_one_finds_the_device(door: Door) -> None:
+    door.change("update endpoint set gateway = 'gone'")
+
+    assert (await door.answered(operation="read", path="/3/0/1"))["code"] == "2.05"
+
+
 async def test_the_devices_refusal_is_an_answer_and_ours_is_a_problem(door: Door) -> None:
     assert (await door.answered(operation="read", path="3/0/99"))["code"] == "4.04"
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from nats.js import JetStreamContext
 
+from flownexus_schemas import subjects
+from flownexus_schemas.commands import CommandAnswer, ReadResource, answer_adapter
 from flownexus_schemas.events import (
     DeregistrationReason,
     EndpointDeregistered,
@@ -18,7 +20,21 @@ from flownexus_schemas.events import (
     ValuesReported,
 )
 from flownexus_schemas.profiles import ObservationProfile
-from harness.lockstep import CHANGED, CON, CREATED, DELETED, GET, NOT_FOUND, POST, RST, TLV, URI_PATH, datagram
+from harness.lockstep import (
+    CHANGED,
+    CON,
+    CREATED,
+    DELETED,
+    GET,
+    NOT_FOUND,
+    POST,
+    RST,
+    TEXT,
+    TLV,
+    URI_PATH,
+    LockstepDevice,
+    datagram,
+)
 from harness.services import ServiceProcess
 from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice
@@ -205,3 +221,42 @@ async def test_of_two_registers_at_one_moment_one_becomes_the_registration(
         for client in (one, other):
             is_current = client.location[3:] == current
             assert client.update().code == (CHANGED if is_current else NOT_FOUND)
+
+
+async def test_a_request_reaches_the_device_through_the_gateway_that_it_spoke_to_last(
+    device: NewDevice, js: JetStreamContext, gateway: ServiceProcess, second: ServiceProcess
+) -> None:
+    """Whichever is asked; the device answers to the one that it spoke to."""
+    client = device()
+    token = observed(client)
+    await stored_as_observed(js, "device-1")
+    speaks_to(client, second)
+    sent = client.notification(token, 1, TLV_21_5)
+    assert is_ack(client.exchange(sent), sent)
+    await held_by(js, "device-1", "gw-2")
+    for asked in (subjects.gateway_request("gw-1"), subjects.gateway_request("gw-2"), subjects.ANY_GATEWAY_REQUEST):
+        assert await answer_of(js, client, asked) == "2.05"
+
+
+async def test_a_request_for_a_device_of_a_gateway_that_was_killed_is_carried_out_by_another(
+    device: NewDevice, js: JetStreamContext, gateway: ServiceProcess, second: ServiceProcess
+) -> None:
+    client = device()
+    observed(client)
+    await stored_as_observed(js, "device-1")
+    gateway.kill()
+    speaks_to(client, second)
+
+    assert await answer_of(js, client, subjects.ANY_GATEWAY_REQUEST) == "2.05"
+
+
+async def answer_of(js: JetStreamContext, device: LockstepDevice, subject: str) -> str:
+    """The code that the device answered to a read."""
+    command = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=5).model_dump_json().encode()
+    asked = asyncio.create_task(js._nc.request(subject, command, timeout=20))
+    await asyncio.to_thread(
+        lambda: device.answer(device.expect_request(GET, "3/0/0"), payload=b"maker", content_format=TEXT)
+    )
+    answer = answer_adapter.validate_json((await asked).data)
+    assert isinstance(answer, CommandAnswer), answer
+    return answer.code

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.downlink.passing_on import PassingOn
 from flownexus_gateway.downlink.request_of_command import request_of, require_composite, use_of
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import new_token
@@ -68,12 +69,13 @@ class CommandServer:
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._gateway_id = observer, models, gateway_id
-        self._publisher = publisher
+        self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen on the gateway's subject."""
+        """Listen on the gateway's subject, and with the others on that of any gateway."""
         await self._client.subscribe(subjects.gateway_request(self._gateway_id), cb=self._begin)
+        await self._client.subscribe(subjects.ANY_GATEWAY_REQUEST, queue=subjects.GATEWAYS, cb=self._begin)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -86,9 +88,19 @@ class CommandServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, message: Msg) -> None:
+        reply = await self._reply(message)
+        if message.reply:
+            try:
+                await self._client.publish(message.reply, reply)
+            except NatsError as error:
+                log.warning("command.not_answered", error=repr(error))
+
+    async def _reply(self, message: Msg) -> bytes:
         answer: CommandAnswer | CommandFailure
         try:
             command = command_adapter.validate_json(message.data)
+            if (passed_on := await self._passing_on.reply(message, command)) is not None:
+                return passed_on
             answer = await self._carry_out(command)
             if command.operation_id is not None:
                 await self._keep(command, command.operation_id, answer)
@@ -97,11 +109,7 @@ class CommandServer:
         except _FAILED as error:
             kind = next(name for type_, name in _FAILURES.items() if isinstance(error, type_))
             answer = CommandFailure.model_validate({"error": kind, "reason": str(error)})
-        if message.reply:
-            try:
-                await self._client.publish(message.reply, answer.model_dump_json().encode())
-            except NatsError as error:
-                log.warning("command.not_answered", error=repr(error))
+        return answer.model_dump_json().encode()
 
     async def _keep(self, command: AnyCommand, operation_id: str, answer: CommandAnswer) -> None:
         """Keep the answer before it is replied: whoever asked may be gone, and must not ask the device again."""
