@@ -21,6 +21,8 @@ _VALUES: Mapping[int, tuple[_Decode, _Encode]] = {
     ContentFormat.CBOR: (cbor.decode, cbor.encode),
     ContentFormat.SENML_JSON: (senml_json.decode, senml_json.encode),
     ContentFormat.SENML_CBOR: (senml_cbor.decode, senml_cbor.encode),
+    ContentFormat.SENML_ETCH_JSON: (senml_json.decode, senml_json.encode),
+    ContentFormat.SENML_ETCH_CBOR: (senml_cbor.decode, senml_cbor.encode),
     ContentFormat.LWM2M_CBOR: (lwm2m_cbor.decode, lwm2m_cbor.encode),
     ContentFormat.LWM2M_JSON: (lwm2m_json.decode, lwm2m_json.encode),
     ContentFormat.OLD_JSON: (lwm2m_json.decode, lwm2m_json.encode),
@@ -30,7 +32,12 @@ _VALUES: Mapping[int, tuple[_Decode, _Encode]] = {
 _PATHS: Mapping[int, tuple[Callable[[bytes], list[Path]], Callable[[Sequence[Path]], bytes]]] = {
     ContentFormat.SENML_JSON: (senml_json.decode_paths, senml_json.encode_paths),
     ContentFormat.SENML_CBOR: (senml_cbor.decode_paths, senml_cbor.encode_paths),
+    ContentFormat.SENML_ETCH_JSON: (senml_json.decode_paths, senml_json.encode_paths),
+    ContentFormat.SENML_ETCH_CBOR: (senml_cbor.decode_paths, senml_cbor.encode_paths),
 }
+SENML_ETCH = frozenset({ContentFormat.SENML_ETCH_JSON, ContentFormat.SENML_ETCH_CBOR})
+"""SenML with rules of its own for removal, which LwM2M does not use. RFC 8790; LwM2M Core 1.2, 7.4."""
+
 _WITH_TIMES = frozenset(
     {ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR, ContentFormat.LWM2M_JSON, ContentFormat.OLD_JSON}
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flownexus_gateway.observations.plan import composite_formats, planned_observations, planned_reads
+from flownexus_gateway.downlink.composite_formats import composite_formats
+from flownexus_gateway.observations.plan import planned_observations, planned_reads
 from flownexus_schemas.events import Address, Registration
 from flownexus_schemas.profiles import DEFAULT_PROFILE, CompositeObservation, ObservationProfile, SingleObservation
 

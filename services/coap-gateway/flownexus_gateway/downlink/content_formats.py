@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from flownexus_gateway.observations.plan import composite_formats
+from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS, composite_formats
 from flownexus_gateway.registrations.live import LiveRegistration
-from flownexus_schemas.lwm2m.codecs import SUPPORTED
+from flownexus_schemas.lwm2m.codecs import SENML_ETCH, SUPPORTED
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.object_model import version_key
 
@@ -67,13 +67,11 @@ def choices(
 
 def _carries(use: Use, format_: int) -> bool:
     match use:
-        case Use.READ_COMPOSITE:
-            return format_ in {ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR}
-        case Use.WRITE_COMPOSITE:
-            return format_ in {ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR, ContentFormat.LWM2M_CBOR}
+        case Use.READ_COMPOSITE | Use.WRITE_COMPOSITE:
+            return format_ in COMPOSITE_FORMATS
         case Use.WRITE_VALUES | Use.READ:
-            return format_ in SUPPORTED and format_ not in _SINGLE_VALUE
-    return format_ in SUPPORTED
+            return format_ in SUPPORTED and format_ not in _SINGLE_VALUE | SENML_ETCH
+    return format_ in SUPPORTED and format_ not in SENML_ETCH
 
 
 def _suitable(live: LiveRegistration, use: Use) -> Iterable[int | None]:

@@ -10,6 +10,7 @@ from aiocoap.numbers.codes import DELETE, FETCH, GET, POST, PUT, Code, iPATCH
 
 from flownexus_gateway.downlink.attribute_queries import attribute_queries
 from flownexus_gateway.downlink.coap_client import DeviceRequest
+from flownexus_gateway.downlink.composite_formats import formats_of_read
 from flownexus_gateway.downlink.content_formats import Use
 from flownexus_gateway.downlink.device_requests import uri_path
 from flownexus_gateway.observations.plan import COMPOSITE_SINCE
@@ -86,9 +87,9 @@ def request_of(
         case DeleteObjectInstance(path=path):
             return DeviceRequest(DELETE, _uri(live, path))
         case ReadComposite(paths=paths):
-            asked = _given(format_)
-            body = codecs.encode_paths([Path.parse(path) for path in paths], asked)
-            return _composite(live, FETCH, body, asked, accept=asked)
+            asked = formats_of_read(_given(format_), live.registration)
+            body = codecs.encode_paths([Path.parse(path) for path in paths], asked.paths)
+            return _composite(live, FETCH, body, asked.paths, accept=asked.values)
         case WriteComposite():
             written = _given(format_)
             body = codecs.encode(_records(command.values, live, models), written, Path())

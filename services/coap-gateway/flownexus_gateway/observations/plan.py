@@ -5,11 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
+from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS
 from flownexus_schemas.events import Registration
-from flownexus_schemas.lwm2m.content_format import ContentFormat
-from flownexus_schemas.lwm2m.errors import InvalidLink
-from flownexus_schemas.lwm2m.link_format import parse_links
-from flownexus_schemas.lwm2m.object_links import ROOT_TYPE
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.profiles import ObservationEntry, ObservationProfile, SingleObservation
@@ -18,9 +15,6 @@ from flownexus_schemas.registrations import Observation
 TOKEN_BYTES = 8
 COMPOSITE_SINCE = (1, 1)
 """Observe-Composite came with LwM2M 1.1 (Core 1.1.1, 6.4.3)."""
-
-COMPOSITE_FORMATS = frozenset({ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR})
-"""Those that an Observe-Composite can be in. LwM2M Core 1.1.1, 7.4."""
 
 
 def planned_observations(profile: ObservationProfile, registration: Registration) -> tuple[Observation, ...]:
@@ -66,20 +60,6 @@ def planned_reads(profile: ObservationProfile, registration: Registration) -> tu
     return _present(profile.read_once, tuple(Path.parse(link) for link in registration.object_links))
 
 
-def composite_formats(registration: Registration) -> tuple[ContentFormat, ContentFormat]:
-    """The Content-Format for composite requests, and the one to try if that is refused.
-
-    Zephyr 3.1 answers Read-Composite in SenML CBOR with 4.04 or with the values of other resources, so it gets SenML
-    JSON although it states `ct=112`; it is known by its root link, which has no `rt`. Everyone else gets what they
-    state, JSON if both, CBOR if nothing.
-    """
-    json, cbor = ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR
-    stated = registration.content_formats
-    if json in stated or (cbor in stated and not _has_root_type(registration.links)):
-        return json, cbor
-    return cbor, json
-
-
 def new_token() -> str:
     """8 random bytes, in hexadecimal: no two gateways and no two runs of one share a token."""
     return secrets.token_hex(TOKEN_BYTES)
@@ -94,10 +74,3 @@ def _is_listed(path: Path, listed: tuple[Path, ...]) -> bool:
     if path.depth < 2 or not any(link.depth == 2 for link in same_object):
         return bool(same_object)
     return any(link.object_instance_id == path.object_instance_id for link in same_object)
-
-
-def _has_root_type(links: str) -> bool:
-    try:
-        return any(ROOT_TYPE in (link.get("rt") or "").split() for link in parse_links(links))
-    except InvalidLink:
-        return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiocoap.numbers.codes import FETCH, GET
 
 from flownexus_gateway.downlink.coap_client import DeviceRequest
+from flownexus_gateway.downlink.composite_formats import composite_formats, formats_of_read
 from flownexus_gateway.downlink.device_requests import uri_path
-from flownexus_gateway.observations.plan import composite_formats
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.path import Path
@@ -19,14 +19,14 @@ def request_to_observe(live: LiveRegistration, observation: Observation, observe
     if not observation.composite:
         path = uri_path(live, Path.parse(observation.paths[0]))
         return DeviceRequest(GET, path, accept=observation.content_format, observe=observe, token=token)
-    content_format = observation.content_format or composite_formats(live.registration)[0]
+    wanted = observation.content_format or composite_formats(live.registration)[0]
+    formats = formats_of_read(wanted, live.registration)
     return DeviceRequest(
         FETCH,
         uri_path(live, Path()),
-        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], content_format),
-        content_format=content_format,
-        # Zephyr reads the body in the format of Accept.
-        accept=content_format,
+        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], formats.paths),
+        content_format=formats.paths,
+        accept=formats.values,
         observe=observe,
         token=token,
     )
