@@ -6,7 +6,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from flownexus_schemas.commands import CommandFailure, PathValue, ReadResource, WriteResource
+from flownexus_schemas.commands import CommandFailure, PathValue, ReadComposite, ReadResource, WriteResource
 from flownexus_schemas.events import Trigger, ValuesReported
 from flownexus_schemas.profiles import ObservationProfile
 from harness.commanded import answered, commanded
@@ -34,8 +34,8 @@ from harness.lockstep import (
 from integration.gateway.gateway_events import Events, NewDevice
 from integration.gateway.observed_device import ENVIRONMENT, values
 
-CONTINUE, INCOMPLETE = 0x5F, 0x88
-MORE, SIZE_512, SIZE_1024 = 8, 5, 6
+CONTINUE, INCOMPLETE, TOO_LARGE = 0x5F, 0x88, 0x8D
+MORE, SIZE_128, SIZE_512, SIZE_1024 = 8, 3, 5, 6
 SIZE1 = 60
 TEXT_PATH = "5/0/1"
 
@@ -113,9 +113,85 @@ async def test_a_device_that_lost_the_transfer_gets_it_again_from_block_0(
 async def test_a_refusal_in_the_middle_is_the_answer(client: Client, registered: LockstepDevice) -> None:
     def serve() -> None:
         take_block(registered)
-        take_block(registered, code=0x8D)
+        take_block(registered, code=TOO_LARGE)
 
     assert (await answered(client, write("x" * 3000), serve)).code == "4.13"
+
+
+async def test_what_a_device_refuses_as_too_large_goes_in_blocks_of_the_size_that_it_names(
+    client: Client, registered: LockstepDevice
+) -> None:
+    text = "".join(f"{number:03d}," for number in range(75))
+    received = bytearray()
+    sizes: list[object] = []
+
+    def serve() -> None:
+        refused = registered.expect_request(PUT, TEXT_PATH)
+        assert refused.number(BLOCK1) is None
+        registered.send(datagram(ACK, TOO_LARGE, refused.message_id, refused.token, [(BLOCK1, uint(MORE | SIZE_128))]))
+        more = True
+        while more:
+            request, block = take_block(registered)
+            received.extend(request.payload)
+            sizes.append((block & 7, request.number(SIZE1)))
+            more = bool(block & MORE)
+
+    assert (await answered(client, write(text), serve)).code == "2.04"
+    assert received.decode() == text
+    assert sizes == [(SIZE_128, 300), (SIZE_128, None), (SIZE_128, None)]
+
+
+@pytest.mark.parametrize("options", [[], [(BLOCK1, uint(SIZE_1024))]])
+async def test_too_large_without_a_smaller_size_is_the_answer(
+    client: Client, registered: LockstepDevice, options: list[tuple[int, bytes]]
+) -> None:
+    def serve() -> None:
+        refused = registered.expect_request(PUT, TEXT_PATH)
+        registered.send(datagram(ACK, TOO_LARGE, refused.message_id, refused.token, options, b"64 at most"))
+
+    answer = await answered(client, write("x" * 300), serve)
+    assert (answer.code, answer.diagnostic) == ("4.13", "64 at most")
+
+
+async def test_many_paths_of_a_composite_read_and_their_values_go_in_blocks_of_one_token(
+    client: Client, registered: LockstepDevice
+) -> None:
+    paths = tuple(f"3303/{number}/5700" for number in range(100))
+    pack = ("[" + ",".join(f'{{"n":"/{path}","v":{number}}}' for number, path in enumerate(paths)) + "]").encode()
+    asked, tokens = bytearray(), set()
+
+    def serve() -> None:
+        more = True
+        while more:
+            request = registered.expect_request(FETCH, "")
+            block = request.number(BLOCK1) or 0
+            asked.extend(request.payload)
+            tokens.add(request.token)
+            more = bool(block & MORE)
+            if more:
+                options = [(BLOCK1, uint(block))]
+                registered.send(datagram(ACK, CONTINUE, request.message_id, request.token, options))
+        options = [(BLOCK1, uint(block)), (BLOCK2, uint(MORE | SIZE_1024))]
+        registered.send(datagram(ACK, CONTENT, request.message_id, request.token, options, pack[:1024]))
+        for number in range(1, -(-len(pack) // 1024)):
+            request = registered.expect_request(FETCH, "")
+            tokens.add(request.token)
+            assert (request.number(BLOCK2), request.number(BLOCK1), request.payload) == (
+                number << 4 | SIZE_1024,
+                None,
+                b"",
+            )
+            end = (number + 1) * 1024
+            options = [(BLOCK2, uint(number << 4 | (MORE if end < len(pack) else 0) | SIZE_1024))]
+            registered.send(
+                datagram(ACK, CONTENT, request.message_id, request.token, options, pack[number * 1024 : end])
+            )
+
+    answer = await answered(client, ReadComposite(endpoint="device-1", paths=paths), serve)
+    assert asked.decode() == "[" + ",".join(f'{{"n":"/{path}"}}' for path in paths) + "]"
+    # No Content-Format came back: the values are in the one that was asked for.
+    assert [(value.path, value.value) for value in answer.values] == [(path, n) for n, path in enumerate(paths)]
+    assert len(tokens) == 1
 
 
 async def test_a_device_that_stops_answering_in_the_middle_ends_the_transfer(

@@ -29,12 +29,12 @@ class Block(NamedTuple):
 
 
 class BlockTransfer:
-    """`block` is what to send; `take` says whether there is a next one."""
+    """`block` is what to send; `take` says whether there is a next one. `size_exponent`: of the first block."""
 
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, size_exponent: int = LARGEST) -> None:
         self._payload = payload
         self._position = 0
-        self._size_exponent = LARGEST
+        self._size_exponent = size_exponent
         self._restarts = 0
 
     @property

@@ -11,10 +11,10 @@ from aiocoap.error import Error as CoapError
 from aiocoap.error import UnparsableMessage
 from aiocoap.interfaces import MessageInterface
 from aiocoap.message import Message as AiocoapMessage
-from aiocoap.numbers.codes import POST, PUT, Code, iPATCH
+from aiocoap.numbers.codes import Code
 
 from flownexus_gateway import aiocoap_private
-from flownexus_gateway.downlink.block1 import Block, BlockTransfer
+from flownexus_gateway.downlink.block1 import Block, BlockTransfer, TransferFailed
 from flownexus_gateway.transport.datagram import (
     MalformedDatagram,
     Message,
@@ -26,11 +26,13 @@ from flownexus_gateway.transport.datagram import (
 )
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.errors import FlowNexusError
+from flownexus_schemas.lwm2m.limits import MAX_BYTES
 
 MAX_PAYLOAD_BYTES = 1024
 """In one datagram. RFC 7252, 4.6."""
 
-_WRITES = frozenset({POST, PUT, iPATCH})
+_MORE = 1 << 3
+_TOO_LARGE = 0x8D
 
 
 class NoAnswer(FlowNexusError):
@@ -51,8 +53,8 @@ class DeviceRequest(NamedTuple):
 
 
 class DeviceAnswer(NamedTuple):
-    """The answer, whatever its code. `block2` is the option's value; `message_id` is 0 where there is none; `peer` is
-    where the device is now.
+    """The answer, whatever its code. `block2` and `block1` are the options' values; `message_id` is 0 where there is
+    none; `accept` is what the request asked for; `peer` is where the device is now.
     """
 
     code: int
@@ -64,6 +66,7 @@ class DeviceAnswer(NamedTuple):
     message_id: int
     block2: int | None
     block1: int | None = None
+    accept: int | None = None
     peer: Peer | None = None
 
     @property
@@ -122,24 +125,51 @@ class CoapClient:
         """Raises NoAnswer, TransferFailed. A large payload goes, and a large answer comes, block by block; the answer
         not where a token is chosen. `timeout_s`: seconds for all of it.
         """
-        is_written = wanted.code in _WRITES and len(wanted.payload) > MAX_PAYLOAD_BYTES
         try:
             async with asyncio.timeout(timeout_s):
-                return await (self._write_in_blocks(peer, wanted) if is_written else self._request(peer, wanted))
+                if len(wanted.payload) > MAX_PAYLOAD_BYTES:
+                    return await self._send_in_blocks(peer, wanted, BlockTransfer(wanted.payload))
+                if not wanted.payload:
+                    return await self._request(peer, wanted)
+                # aiocoap fails at an answer with Block1 to a request that had none.
+                token = wanted.token or secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
+                answer = await self._request(peer, wanted._replace(token=token))
+                smaller = _hint(answer, len(wanted.payload))
+                if smaller is None:
+                    return await self._whole(peer, wanted, token, answer)
+                return await self._send_in_blocks(answer.peer or peer, wanted, BlockTransfer(wanted.payload, smaller))
         except TimeoutError as error:
             raise NoAnswer(f"no answer within {timeout_s:g} s") from error
 
-    async def _write_in_blocks(self, peer: Peer, wanted: DeviceRequest) -> DeviceAnswer:
+    async def _send_in_blocks(self, peer: Peer, wanted: DeviceRequest, transfer: BlockTransfer) -> DeviceAnswer:
         """All blocks have one token: Zephyr 3.1 knows a transfer by it. aiocoap would use a new one for each."""
-        transfer, token = BlockTransfer(wanted.payload), secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
+        token = wanted.token or secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
         while True:
             block = transfer.block
             answer = await self._request(peer, wanted._replace(payload=block.payload, token=token), block)
-            if not transfer.take(answer.code, answer.block1):
-                return answer
             peer = answer.peer or peer
+            if not transfer.take(answer.code, answer.block1):
+                break
+        return await self._whole(peer, wanted, token, answer)
 
-    async def _request(self, peer: Peer, wanted: DeviceRequest, block: Block | None = None) -> DeviceAnswer:
+    async def _whole(self, peer: Peer, wanted: DeviceRequest, token: bytes, answer: DeviceAnswer) -> DeviceAnswer:
+        """The answer with its further blocks, asked for without the payload. RFC 7959, 3.3."""
+        if wanted.token is not None:
+            return answer
+        payload, block2 = bytearray(answer.payload), answer.block2
+        while answer.is_success and block2 is not None and block2 & _MORE:
+            if len(payload) > MAX_BYTES:
+                raise TransferFailed(f"the answer has more than {MAX_BYTES} bytes")
+            number = len(payload) >> ((block2 & 7) + 4)
+            request = wanted._replace(payload=b"", content_format=None, token=token)
+            answer = await self._request(peer, request, next_of_answer=number << 4 | block2 & 7)
+            peer, block2 = answer.peer or peer, answer.block2
+            payload += answer.payload
+        return answer._replace(payload=bytes(payload)) if answer.is_success else answer
+
+    async def _request(
+        self, peer: Peer, wanted: DeviceRequest, block: Block | None = None, next_of_answer: int | None = None
+    ) -> DeviceAnswer:
         message = AiocoapMessage(
             code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload
         )
@@ -148,6 +178,8 @@ class CoapClient:
         if block is not None:
             message.opt.block1 = (block.number, block.more, block.size_exponent)
             message.opt.size1 = block.whole_size if block.number == 0 else None
+        if next_of_answer is not None:
+            message.opt.block2 = (next_of_answer >> 4, False, next_of_answer & 7)
         message.remote = peer
         if wanted.token is not None:
             aiocoap_private.choose_token(message, wanted.token)
@@ -159,7 +191,7 @@ class CoapClient:
         finally:
             if wanted.token is not None:
                 aiocoap_private.forget_request(message, self._messages)
-        return _read(answer)
+        return _read(answer)._replace(accept=wanted.accept)
 
     async def shutdown(self) -> None:
         await self._context.shutdown()
@@ -185,6 +217,14 @@ def _of_same_host(asked: Any, peer: Peer) -> Peer | None:
     return asked if isinstance(asked, Peer) and asked.host == peer.host else None
 
 
+def _hint(answer: DeviceAnswer, size: int) -> int | None:
+    """The size exponent in which the device would take what it refused with 4.13. RFC 7959, 2.9.3."""
+    if answer.code != _TOO_LARGE or answer.block1 is None:
+        return None
+    exponent = answer.block1 & 7
+    return exponent if 16 << exponent < size else None
+
+
 def _read(answer: Any) -> DeviceAnswer:
     block, block1 = answer.opt.block2, answer.opt.block1
     content_format = answer.opt.content_format
@@ -198,5 +238,5 @@ def _read(answer: Any) -> DeviceAnswer:
         answer.mid or 0,
         None if block is None else block.block_number << 4 | block.more << 3 | block.size_exponent,
         None if block1 is None else block1.block_number << 4 | block1.more << 3 | block1.size_exponent,
-        answer.remote if isinstance(answer.remote, Peer) else None,
+        peer=answer.remote if isinstance(answer.remote, Peer) else None,
     )

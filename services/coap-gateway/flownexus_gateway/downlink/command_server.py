@@ -178,7 +178,7 @@ def _answered(
         return _plain_answer(answer)
     report = Report(
         live, Trigger.READ, False, None, observation, base, answer.payload, answer.content_format,
-        assumed_format(observation, base), time.time(),
+        assumed_format(observation, base, answer.accept), time.time(),
     )  # fmt: skip
     records, undecoded = decode(report, models)
     values = tuple(

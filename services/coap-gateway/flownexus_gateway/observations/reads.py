@@ -67,7 +67,7 @@ class Reads:
         event_type = None if observation is None else observation.event_type
         report = Report(
             live, trigger, composite, event_type, observation, path, answer.payload, answer.content_format,
-            assumed_format(observation, path), time.time(),
+            assumed_format(observation, path, answer.accept), time.time(),
         )  # fmt: skip
         event_id = digest("read", live.id, answer.token, answer.message_id, answer.payload)
         await until_kept(partial(self._uplink.publish, report, event_id))

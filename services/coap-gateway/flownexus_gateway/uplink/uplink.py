@@ -204,13 +204,15 @@ class Uplink:
         self._publisher.publish_event(event.model_copy(update={"id": event_id}), kept)
 
 
-def assumed_format(observation: Observation | None, path: Path | None = None) -> int:
+def assumed_format(observation: Observation | None, path: Path | None = None, accept: int | None = None) -> int:
     """The format of a payload that states none: the one asked for, else text for a resource, TLV for what is above.
 
-    RFC 7252, 5.5.1, leaves it to the application.
+    `accept`: what a request asked for that is no observation. RFC 7252, 5.5.1, leaves it to the application.
     """
     if observation is not None and observation.content_format is not None:
         return observation.content_format
+    if accept is not None:
+        return accept
     if observation is not None and not observation.composite:
         path = Path.parse(observation.paths[0])
     return ContentFormat.TEXT if path is not None and path.depth >= 3 else ContentFormat.TLV
