@@ -13,23 +13,28 @@ from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
 
 _Decode = Callable[[bytes, Path, ObjectModels, Mapping[int, str] | None], list[Record]]
+_DecodeNames = Callable[[bytes, Path, ObjectModels, Mapping[int, str] | None, str], list[Record]]
 _Encode = Callable[[Sequence[Record], Path], bytes]
+_EncodeNames = Callable[[Sequence[Record], Path, str], bytes]
 
 _VALUES: Mapping[int, tuple[_Decode, _Encode]] = {
     ContentFormat.TEXT: (text.decode, text.encode),
     ContentFormat.OPAQUE: (opaque.decode, opaque.encode),
     ContentFormat.CBOR: (cbor.decode, cbor.encode),
-    ContentFormat.SENML_JSON: (senml_json.decode, senml_json.encode),
-    ContentFormat.SENML_CBOR: (senml_cbor.decode, senml_cbor.encode),
-    ContentFormat.SENML_ETCH_JSON: (senml_json.decode, senml_json.encode),
-    ContentFormat.SENML_ETCH_CBOR: (senml_cbor.decode, senml_cbor.encode),
     ContentFormat.LWM2M_CBOR: (lwm2m_cbor.decode, lwm2m_cbor.encode),
     ContentFormat.LWM2M_JSON: (lwm2m_json.decode, lwm2m_json.encode),
     ContentFormat.OLD_JSON: (lwm2m_json.decode, lwm2m_json.encode),
     ContentFormat.TLV: (tlv_records.decode, tlv_records.encode),
     ContentFormat.OLD_TLV: (tlv_records.decode, tlv_records.encode),
 }
-_PATHS: Mapping[int, tuple[Callable[[bytes], list[Path]], Callable[[Sequence[Path]], bytes]]] = {
+# Their names have the device's alternate path before them: LwM2M Transport 1.2.1, 6.4.1.
+_SENML: Mapping[int, tuple[_DecodeNames, _EncodeNames]] = {
+    ContentFormat.SENML_JSON: (senml_json.decode, senml_json.encode),
+    ContentFormat.SENML_CBOR: (senml_cbor.decode, senml_cbor.encode),
+    ContentFormat.SENML_ETCH_JSON: (senml_json.decode, senml_json.encode),
+    ContentFormat.SENML_ETCH_CBOR: (senml_cbor.decode, senml_cbor.encode),
+}
+_PATHS: Mapping[int, tuple[Callable[[bytes], list[Path]], Callable[[Sequence[Path], str], bytes]]] = {
     ContentFormat.SENML_JSON: (senml_json.decode_paths, senml_json.encode_paths),
     ContentFormat.SENML_CBOR: (senml_cbor.decode_paths, senml_cbor.encode_paths),
     ContentFormat.SENML_ETCH_JSON: (senml_json.decode_paths, senml_json.encode_paths),
@@ -41,7 +46,7 @@ SENML_ETCH = frozenset({ContentFormat.SENML_ETCH_JSON, ContentFormat.SENML_ETCH_
 _WITH_TIMES = frozenset(
     {ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR, ContentFormat.LWM2M_JSON, ContentFormat.OLD_JSON}
 )
-SUPPORTED = frozenset(_VALUES)
+SUPPORTED = frozenset({*_VALUES, *_SENML})
 """The Content-Formats that `decode` and `encode` take."""
 
 
@@ -51,24 +56,33 @@ def decode(
     base_path: Path,
     models: ObjectModels,
     versions: Mapping[int, str] | None = None,
+    *,
+    root_path: str = "/",
 ) -> list[Record]:
     """The values in a payload, each of the type that the object model states, else of that natural to the format.
 
     `base_path` is what was asked for, the root for Send and composite operations; `versions` are those of objects at
-    registration. No records for an empty payload. Raises CodecError, its subclass UnsupportedContentFormat.
+    registration, `root_path` the device's alternate path, which names in SenML may begin with. No records for an empty
+    payload. Raises CodecError, its subclass UnsupportedContentFormat.
     """
-    if content_format not in _VALUES:
+    if content_format not in SUPPORTED:
         raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
     check_size(payload)
+    if content_format in _SENML:
+        return _SENML[content_format][0](payload, base_path, models, versions, root_path)
     return _VALUES[content_format][0](payload, base_path, models, versions)
 
 
-def encode(records: Sequence[Record], content_format: int, base_path: Path) -> bytes:
-    """The inverse of `decode`. Raises CodecError, its subclass UnsupportedContentFormat."""
-    if content_format not in _VALUES:
+def encode(records: Sequence[Record], content_format: int, base_path: Path, root_path: str = "/") -> bytes:
+    """The inverse of `decode`; names in SenML begin with `root_path`. Raises CodecError, its subclass
+    UnsupportedContentFormat.
+    """
+    if content_format not in SUPPORTED:
         raise UnsupportedContentFormat(f"Content-Format {content_format} is not known here")
     if content_format not in _WITH_TIMES and any(record.time is not None for record in records):
         raise CodecError(f"Content-Format {content_format} carries no times")
+    if content_format in _SENML:
+        return _SENML[content_format][1](records, base_path, root_path)
     return _VALUES[content_format][1](records, base_path)
 
 
@@ -80,8 +94,8 @@ def decode_paths(payload: bytes, content_format: int) -> list[Path]:
     return _PATHS[content_format][0](payload)
 
 
-def encode_paths(paths: Sequence[Path], content_format: int) -> bytes:
+def encode_paths(paths: Sequence[Path], content_format: int, root_path: str = "/") -> bytes:
     """The inverse of `decode_paths`. Raises UnsupportedContentFormat."""
     if content_format not in _PATHS:
         raise UnsupportedContentFormat(f"Content-Format {content_format} carries no paths")
-    return _PATHS[content_format][1](paths)
+    return _PATHS[content_format][1](paths, root_path)

@@ -15,7 +15,7 @@ from flownexus_schemas.lwm2m.limits import check_count
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
-from flownexus_schemas.lwm2m.senml_names import MAX_NAME, named_path, path_of
+from flownexus_schemas.lwm2m.senml_names import MAX_NAME, named_path, path_of, prefix_of
 from flownexus_schemas.lwm2m.typed_values import checked, record_of, shown, type_of
 
 Entry = dict[str, Any]
@@ -47,8 +47,10 @@ def decode(
     models: ObjectModels,
     versions: Mapping[int, str] | None,
     opaque: Callable[[object], bytes],
+    *,
+    root_path: str,
 ) -> list[Record]:
-    """The values of a pack, in order; `opaque` reads `vd`. Raises CodecError.
+    """The values of a pack, in order; `opaque` reads `vd`. Raises CodecError. `root_path` as in `path_of`.
 
     Base fields hold from their record on. A time is the sum of base time and time, None where there is neither.
     Records without a value, which carry base fields or sums, give none.
@@ -66,7 +68,7 @@ def decode(
         if found is None:
             continue
         natural, value = found
-        path = path_of(base_name, _name(entry, "n") if "n" in entry else "", base_path)
+        path = path_of(base_name, _name(entry, "n") if "n" in entry else "", base_path, root_path)
         time = base_time
         if "t" in entry:
             offset = _number(entry, "t")
@@ -77,7 +79,11 @@ def decode(
 
 
 def encode(
-    records: Sequence[Record], base_path: Path, opaque: Callable[[bytes], object], real: Callable[[float], object]
+    records: Sequence[Record],
+    base_path: Path,
+    opaque: Callable[[bytes], object],
+    real: Callable[[float], object],
+    root_path: str = "/",
 ) -> list[Entry]:
     """The inverse; `opaque` writes `vd`, `real` a `v` that is a float. Raises CodecError for a value outside
     `base_path` or not of its type.
@@ -88,13 +94,13 @@ def encode(
     times = {record.time for record in records}
     shared = times.pop() if len(times) == 1 else None
     pack: list[Entry] = []
-    base_name = ""
+    base_name, prefix = "", prefix_of(root_path)
     for record in records:
         path = record.path
         if path.resource_id is None or not base_path.contains(path):
             raise CodecError(f"a value is at /{path}, not at /{base_path}")
         entry: Entry = {}
-        if (instance := f"/{path.object_id}/{path.object_instance_id}/") != base_name:
+        if (instance := f"{prefix}/{path.object_id}/{path.object_instance_id}/") != base_name:
             entry["bn"] = base_name = instance
         if shared is not None and not pack:
             entry["bt"] = compact(shared)
@@ -123,9 +129,10 @@ def decode_paths(pack: object) -> list[Path]:
     return paths
 
 
-def encode_paths(paths: Sequence[Path]) -> list[Entry]:
+def encode_paths(paths: Sequence[Path], root_path: str = "/") -> list[Entry]:
     """The inverse: one record with a full name for each path."""
-    return [{"n": f"/{path}"} for path in paths]
+    prefix = prefix_of(root_path)
+    return [{"n": f"{prefix}/{path}"} for path in paths]
 
 
 def _entries(pack: object) -> list[Entry]:

@@ -34,14 +34,16 @@ _NUMBERS: Mapping[str, int] = {
 _LABELS: Mapping[object, str] = {number: label for label, number in _NUMBERS.items()}
 
 
-def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None) -> list[Record]:
+def decode(
+    payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None, root_path: str = "/"
+) -> list[Record]:
     """The values of a pack; labels as numbers or as text. Raises CodecError. Meaning: `senml.decode`."""
-    return senml.decode(_loads(payload), base_path, models, versions, _opaque) if payload else []
+    return senml.decode(_loads(payload), base_path, models, versions, _opaque, root_path=root_path) if payload else []
 
 
-def encode(records: Sequence[Record], base_path: Path) -> bytes:
+def encode(records: Sequence[Record], base_path: Path, root_path: str = "/") -> bytes:
     """The inverse. Raises CodecError."""
-    return _dumps(senml.encode(records, base_path, bytes, float))
+    return _dumps(senml.encode(records, base_path, bytes, float, root_path))
 
 
 def decode_paths(payload: bytes) -> list[Path]:
@@ -49,9 +51,9 @@ def decode_paths(payload: bytes) -> list[Path]:
     return senml.decode_paths(_loads(payload)) if payload else []
 
 
-def encode_paths(paths: Sequence[Path]) -> bytes:
+def encode_paths(paths: Sequence[Path], root_path: str = "/") -> bytes:
     """The inverse."""
-    return _dumps(senml.encode_paths(paths))
+    return _dumps(senml.encode_paths(paths, root_path))
 
 
 def _dumps(pack: list[senml.Entry]) -> bytes:

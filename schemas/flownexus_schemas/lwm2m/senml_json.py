@@ -15,14 +15,16 @@ from flownexus_schemas.lwm2m.record import Record
 from flownexus_schemas.lwm2m.typed_values import from_base64, shown, without_exponent
 
 
-def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None) -> list[Record]:
+def decode(
+    payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None, root_path: str = "/"
+) -> list[Record]:
     """The values of a pack. Raises CodecError. Meaning: `senml.decode`."""
-    return senml.decode(loads(payload), base_path, models, versions, _opaque) if payload else []
+    return senml.decode(loads(payload), base_path, models, versions, _opaque, root_path=root_path) if payload else []
 
 
-def encode(records: Sequence[Record], base_path: Path) -> bytes:
+def encode(records: Sequence[Record], base_path: Path, root_path: str = "/") -> bytes:
     """The inverse. Raises CodecError."""
-    return orjson.dumps(senml.encode(records, base_path, _base64, decimal))
+    return orjson.dumps(senml.encode(records, base_path, _base64, decimal, root_path))
 
 
 def decode_paths(payload: bytes) -> list[Path]:
@@ -30,9 +32,9 @@ def decode_paths(payload: bytes) -> list[Path]:
     return senml.decode_paths(loads(payload)) if payload else []
 
 
-def encode_paths(paths: Sequence[Path]) -> bytes:
+def encode_paths(paths: Sequence[Path], root_path: str = "/") -> bytes:
     """The inverse."""
-    return orjson.dumps(senml.encode_paths(paths))
+    return orjson.dumps(senml.encode_paths(paths, root_path))
 
 
 def loads(payload: bytes) -> object:

@@ -7,17 +7,20 @@ from functools import lru_cache
 from flownexus_schemas.lwm2m.errors import CodecError, InvalidPath
 from flownexus_schemas.lwm2m.path import Path
 
-MAX_NAME = 64
-"""Characters of a base name or a name; the longest path has 24."""
+MAX_NAME = 128
+"""Characters of a base name or a name; the longest path has 24, with an alternate path before it."""
 
 
 @lru_cache(maxsize=8192)
-def path_of(base_name: str, name: str, base_path: Path) -> Path:
+def path_of(base_name: str, name: str, base_path: Path, root_path: str = "/") -> Path:
     """The path of `base_name` and `name` joined, a resource or an instance of one. Raises CodecError.
 
-    Split in any place: `/3/0/` and `9`, `/3/0` and `/9`. Where neither gives a name, the value is at `base_path`.
+    Split in any place: `/3/0/` and `9`, `/3/0` and `/9`. Where neither gives a name, the value is at `base_path`. Names
+    have the device's alternate path before them since LwM2M 1.2 (Transport 1.2.1, 6.4.1); both are taken.
     """
     text = joined(base_name, name)
+    if root_path != "/":
+        text = _below(root_path, text)
     path = _parse(text) if text else base_path
     if path.resource_id is None:
         raise CodecError(f"a value is named {text!r}, which is not the path of a resource")
@@ -39,6 +42,16 @@ def joined(base_name: str, name: str) -> str:
     if base_name.endswith("/") and name.startswith("/"):
         return base_name + name[1:]
     return base_name + name
+
+
+def prefix_of(root_path: str) -> str:
+    """What stands before a path that begins with a slash: nothing, or the alternate path without its last slash."""
+    return root_path.rstrip("/")
+
+
+def _below(root_path: str, text: str) -> str:
+    prefix = prefix_of(root_path)
+    return text.removeprefix(prefix) if text.startswith(f"{prefix}/") else text
 
 
 def _parse(text: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -79,6 +81,29 @@ async def test_a_composite_observation_notifies_in_lwm2m_cbor_where_the_profile_
         ("climate", 21.5),
         ("climate", 22.0),
     ]
+
+
+@pytest.mark.parametrize(("version", "root"), [("1.1", ""), ("1.2", "/lwm2m")])
+async def test_paths_in_senml_begin_with_the_alternate_path_since_1_2(
+    device: NewDevice, client: Client, version: str, root: str
+) -> None:
+    one = device()
+    one.register('</lwm2m>;rt="oma.lwm2m";ct=110,</lwm2m/1/0>,</lwm2m/3303/0>', version=version)
+    heard: list[bytes] = []
+
+    def serve(code: int, answer: bytes) -> None:
+        request = one.expect_request(code, "lwm2m")
+        heard.append(request.payload)
+        one.answer(request, CONTENT if answer else CHANGED, answer, SENML_JSON if answer else None)
+
+    several = ReadComposite(endpoint="device-1", paths=("3303/0/5700",))
+    for values in (b'[{"n":"/lwm2m/3303/0/5700","v":21.5}]', ONE_VALUE):
+        answer = await answered(client, several, partial(serve, FETCH, values))
+        assert [(value.path, value.value) for value in answer.values] == [("3303/0/5700", 21.5)]
+    written = WriteComposite(endpoint="device-1", values=(PathValue(path="1/0/1", value=60),))
+    await answered(client, written, partial(serve, IPATCH, b""))
+    asked = f'[{{"n":"{root}/3303/0/5700"}}]'.encode()
+    assert heard == [asked, asked, f'[{{"bn":"{root}/1/0/","n":"1","v":60}}]'.encode()]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from flownexus_gateway.downlink.attribute_queries import attribute_queries
 from flownexus_gateway.downlink.coap_client import DeviceRequest
 from flownexus_gateway.downlink.composite_formats import formats_of_read
 from flownexus_gateway.downlink.content_formats import Use
-from flownexus_gateway.downlink.device_requests import uri_path
+from flownexus_gateway.downlink.device_requests import payload_root, uri_path
 from flownexus_gateway.observations.plan import COMPOSITE_SINCE
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.commands import (
@@ -88,11 +88,11 @@ def request_of(
             return DeviceRequest(DELETE, _uri(live, path))
         case ReadComposite(paths=paths):
             asked = formats_of_read(_given(format_), live.registration)
-            body = codecs.encode_paths([Path.parse(path) for path in paths], asked.paths)
+            body = codecs.encode_paths([Path.parse(path) for path in paths], asked.paths, payload_root(live))
             return _composite(live, FETCH, body, asked.paths, accept=asked.values)
         case WriteComposite():
             written = _given(format_)
-            body = codecs.encode(_records(command.values, live, models), written, Path())
+            body = codecs.encode(_records(command.values, live, models), written, Path(), payload_root(live))
             return _composite(live, iPATCH, body, written)
     raise InvalidRequest(f"{command.operation} is not carried out by one request")
 
@@ -141,7 +141,7 @@ def _write(command: WriteResource, live: LiveRegistration, models: ObjectModels,
     if path.depth < 2:
         raise InvalidRequest("a write is to an object instance or to what is below it")
     code = POST if path.depth == 2 and not command.replace else PUT
-    payload = codecs.encode(records, format_, path)
+    payload = codecs.encode(records, format_, path, payload_root(live))
     return DeviceRequest(code, uri_path(live, path), payload=payload, content_format=format_)
 
 
@@ -154,7 +154,7 @@ def _create(command: CreateObjectInstance, live: LiveRegistration, models: Objec
     base = Path(path.object_id)
     if path.depth == 1 and records:
         base = Path(path.object_id, records[0].path.object_instance_id)
-    payload = codecs.encode(records, format_, base)
+    payload = codecs.encode(records, format_, base, payload_root(live))
     return DeviceRequest(POST, uri_path(live, Path(path.object_id)), payload=payload, content_format=format_)
 
 

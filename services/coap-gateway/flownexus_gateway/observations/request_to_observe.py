@@ -6,7 +6,7 @@ from aiocoap.numbers.codes import FETCH, GET
 
 from flownexus_gateway.downlink.coap_client import DeviceRequest
 from flownexus_gateway.downlink.composite_formats import composite_formats, formats_of_read
-from flownexus_gateway.downlink.device_requests import uri_path
+from flownexus_gateway.downlink.device_requests import payload_root, uri_path
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.path import Path
@@ -21,10 +21,11 @@ def request_to_observe(live: LiveRegistration, observation: Observation, observe
         return DeviceRequest(GET, path, accept=observation.content_format, observe=observe, token=token)
     wanted = observation.content_format or composite_formats(live.registration)[0]
     formats = formats_of_read(wanted, live.registration)
+    paths = [Path.parse(path) for path in observation.paths]
     return DeviceRequest(
         FETCH,
         uri_path(live, Path()),
-        payload=codecs.encode_paths([Path.parse(path) for path in observation.paths], formats.paths),
+        payload=codecs.encode_paths(paths, formats.paths, payload_root(live)),
         content_format=formats.paths,
         accept=formats.values,
         observe=observe,

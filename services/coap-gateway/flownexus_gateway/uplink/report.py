@@ -51,7 +51,14 @@ def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str
         return [], "only the first block came; the whole is read by itself"
     format_ = report.assumed_format if report.content_format is None else report.content_format
     try:
-        records = codecs.decode(report.payload, format_, report.base_path, models, report.live.versions)
+        records = codecs.decode(
+            report.payload,
+            format_,
+            report.base_path,
+            models,
+            report.live.versions,
+            root_path=report.live.registration.root_path,
+        )
     except Lwm2mError as error:
         metrics.UNDECODED.inc()
         return [], str(error)
