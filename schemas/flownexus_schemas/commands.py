@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.notification_attributes import AttributeName
 
 JsonValue = bool | int | float | str
 # ASCII digits without leading zeros, as `Path.parse` takes them; \d would take other scripts' digits too.
@@ -18,10 +19,6 @@ PathText = Annotated[
     str, Field(pattern=r"^/?(0|[1-9][0-9]{0,4})(/(0|[1-9][0-9]{0,4})){0,3}$", examples=["3303/0/5700"])
 ]
 Paths = Annotated[tuple[PathText, ...], Field(min_length=1)]
-
-
-AttributeName = Literal["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax"]
-"""Notification attributes. LwM2M Core 1.1.1, 5.1.2."""
 
 
 class PathValue(Frozen):
@@ -68,7 +65,7 @@ class WriteResource(Command):
 
 
 class WriteAttributes(Command):
-    """Set or, with null, remove the notification attributes of a path. LwM2M Core 1.1.1, 5.1.2."""
+    """Set or, with null, remove the notification attributes of a path. LwM2M Core 1.1.1 and 1.2, 5.1.2."""
 
     operation: Literal["write-attributes"] = "write-attributes"
     path: PathText

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flownexus_schemas.cloudevent import Frozen
-from flownexus_schemas.commands import AttributeName, Paths, PathText
+from flownexus_schemas.commands import Paths, PathText
 from flownexus_schemas.endpoint_tags import Tag
+from flownexus_schemas.lwm2m.notification_attributes import AttributeName, check_values
 
 DEFAULT_KEY = "default"
 
@@ -30,12 +31,18 @@ class ObservationEntry(Frozen):
     attributes: dict[AttributeName, AttributeValue] = Field(
         default_factory=dict,
         description="Notification attributes, written to each path before it is observed; those that the profile had "
-        "before and has no longer are removed. pmin, pmax, epmin and epmax in seconds.",
+        "before and has no longer are removed. pmin, pmax, epmin and epmax in whole seconds.",
         examples=[{"pmin": 10, "pmax": 60}],
     )
     format: int | None = Field(
         default=None, ge=0, le=65535, description="Content-Format to ask in; that of the profile if null."
     )
+
+    @field_validator("attributes")
+    @classmethod
+    def _fit(cls, attributes: dict[AttributeName, float]) -> dict[AttributeName, float]:
+        check_values(attributes)
+        return attributes
 
 
 class SingleObservation(ObservationEntry):

@@ -25,6 +25,14 @@ class InvalidObjectModel(Lwm2mError):
     """Not an object definition in OMA DDF XML. LwM2M Core 1.1.1, appendix D."""
 
 
+class InvalidAttributes(Lwm2mError):
+    """Notification attributes that no device takes, or not there. LwM2M Core 1.1.1, 5.1.2."""
+
+
+class InvalidArguments(Lwm2mError):
+    """Not arguments of an Execute. LwM2M Core 1.1.1, 6.3.5."""
+
+
 class CodecError(Lwm2mError):
     """A payload that cannot be decoded, or values that cannot be encoded, in the content format named."""
 

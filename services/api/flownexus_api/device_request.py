@@ -22,6 +22,7 @@ from flownexus_schemas.commands import (
 )
 from flownexus_schemas.errors import InvalidRequest
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.notification_attributes import AttributeName
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 
 Operation = Literal[
@@ -62,7 +63,7 @@ class DeviceRequest(BaseModel):
     values: tuple[PathValue, ...] | None = Field(default=None, description="What is written at or below `path`.")
     replace: bool | None = Field(default=None, description="Whether a write removes what is not named.")
     arguments: str | None = Field(default=None, description="Of execute: `0='a',1`.", examples=["0='a',1"])
-    attributes: dict[Literal["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax"], float | None] | None = Field(
+    attributes: dict[AttributeName, float | None] | None = Field(
         default=None, description="Of write-attributes; null removes one."
     )
     event_type: str | None = Field(default=None, description="Of observe-composite: the type of each notification.")

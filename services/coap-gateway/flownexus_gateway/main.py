@@ -138,7 +138,7 @@ async def _serve_devices(
     uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
     coap = CoapClient()
     requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
-    reads, attributes = Reads(requests, uplink), AttributeWrites(requests)
+    reads, attributes = Reads(requests, uplink), AttributeWrites(requests, models)
     observer = Observer(
         table=table,
         registrar=registrar,

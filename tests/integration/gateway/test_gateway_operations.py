@@ -25,6 +25,7 @@ from flownexus_schemas.commands import (
     WriteResource,
 )
 from flownexus_schemas.events import ObservationChanged, ValuesReported
+from flownexus_schemas.lwm2m.notification_attributes import AttributeName
 from harness.commanded import answered, commanded
 from harness.lockstep import (
     ACCEPT,
@@ -128,15 +129,23 @@ async def test_discover(client: Client, registered: LockstepDevice, path: str) -
 
 @pytest.mark.parametrize("path", DEPTHS)
 async def test_write_attributes_and_their_removal(client: Client, registered: LockstepDevice, path: str) -> None:
-    attributes = WriteAttributes(
-        endpoint=NAME,
-        path=path,
-        attributes={"pmin": 5, "pmax": 60, "gt": 30.5, "lt": -1.25, "st": 0.5, "epmin": None, "epmax": None},
-    )
+    wanted: dict[AttributeName, float | None] = {"pmin": 5, "pmax": 60, "epmin": None, "epmax": None}
+    asked = [b"pmin=5", b"pmax=60", b"epmin", b"epmax"]
+    if len(path.split("/")) > 2:
+        wanted |= {"gt": 30.5, "lt": -1.25, "st": 0.5}
+        asked += [b"gt=30.5", b"lt=-1.25", b"st=0.5"]
+    attributes = WriteAttributes(endpoint=NAME, path=path, attributes=wanted)
     heard, code = await heard_for(client, registered, attributes, CHANGED)
     assert (heard.code, heard.path(), heard.payload, code) == (PUT, path, b"", "2.04")
-    asked = [b"pmin=5", b"pmax=60", b"gt=30.5", b"lt=-1.25", b"st=0.5", b"epmin", b"epmax"]
     assert heard.all(URI_QUERY) == asked
+
+
+async def test_the_attributes_of_1_2_are_written(client: Client, device: NewDevice) -> None:
+    one = device(NAME)
+    one.register("</3342/0>", version="1.2")
+    wanted = WriteAttributes(endpoint=NAME, path="3342/0/5500", attributes={"edge": 1, "con": 0, "hqmax": None})
+    heard, code = await heard_for(client, one, wanted, CHANGED)
+    assert (heard.all(URI_QUERY), code) == ([b"edge=1", b"con=0", b"hqmax"], "2.04")
 
 
 @pytest.mark.parametrize("path", DEPTHS)

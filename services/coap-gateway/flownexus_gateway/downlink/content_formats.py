@@ -12,7 +12,6 @@ from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS, comp
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m.codecs import SENML_ETCH, SUPPORTED
 from flownexus_schemas.lwm2m.content_format import ContentFormat
-from flownexus_schemas.lwm2m.object_model import version_key
 
 
 class Use(StrEnum):
@@ -92,7 +91,6 @@ def _suitable(live: LiveRegistration, use: Use) -> Iterable[int | None]:
 
 def _of_values(live: LiveRegistration) -> Sequence[int]:
     """What the device states, then what its version has."""
-    version = version_key(live.registration.lwm2m_version) or (1, 0)
     stated = [format_ for format_ in _PREFERENCE if format_ in live.registration.content_formats]
-    of_version = next(formats for since, formats in _BY_VERSION if version >= since or since == (1, 0))
+    of_version = next(formats for since, formats in _BY_VERSION if live.lwm2m_version >= since or since == (1, 0))
     return tuple(dict.fromkeys([*stated, *of_version]))

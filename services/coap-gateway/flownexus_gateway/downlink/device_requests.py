@@ -5,7 +5,6 @@ from __future__ import annotations
 from flownexus_gateway import metrics
 from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer
 from flownexus_gateway.registrations.live import LiveRegistration
-from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
 
 
@@ -35,8 +34,7 @@ def payload_root(live: LiveRegistration) -> str:
     """What names in a SenML payload begin with: the alternate path since LwM2M 1.2 (Transport 1.2.1, 6.4.1), `/` for
     older devices, whose specification does not say.
     """
-    version = version_key(live.registration.lwm2m_version) or (1, 0)
-    return live.registration.root_path if version >= _NAMED_BY_ROOT_SINCE else "/"
+    return live.registration.root_path if live.lwm2m_version >= _NAMED_BY_ROOT_SINCE else "/"
 
 
 def uri_path(live: LiveRegistration, path: Path) -> tuple[str, ...]:

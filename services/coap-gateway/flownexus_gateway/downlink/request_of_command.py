@@ -32,9 +32,12 @@ from flownexus_schemas.errors import InvalidRequest
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.datatype import DataType
-from flownexus_schemas.lwm2m.object_model import ObjectModels, version_key
+from flownexus_schemas.lwm2m.execute_arguments import check_arguments
+from flownexus_schemas.lwm2m.notification_attributes import check_place, check_values
+from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
+from flownexus_schemas.lwm2m.typed_values import type_of
 
 _NATURAL: tuple[tuple[type, DataType], ...] = (
     (bool, DataType.BOOLEAN),
@@ -77,8 +80,11 @@ def request_of(
         case WriteResource():
             return _write(command, live, models, _given(format_))
         case WriteAttributes(path=path):
+            _check_attributes(command, live, models)
             return DeviceRequest(PUT, _uri(live, path), attribute_queries(command.attributes))
         case ExecuteResource(path=path):
+            if command.arguments:
+                check_arguments(command.arguments)
             arguments = (command.arguments or "").encode()
             text = ContentFormat.TEXT if arguments else None
             return DeviceRequest(POST, _uri(live, path), payload=arguments, content_format=text)
@@ -99,7 +105,7 @@ def request_of(
 
 def require_composite(live: LiveRegistration) -> None:
     """Raises InvalidRequest where the device speaks LwM2M 1.0."""
-    if (version_key(live.registration.lwm2m_version) or (1, 0)) < COMPOSITE_SINCE:
+    if live.lwm2m_version < COMPOSITE_SINCE:
         raise InvalidRequest("composite operations came with LwM2M 1.1; this device speaks 1.0")
 
 
@@ -112,6 +118,12 @@ def _check_depth(command: AnyCommand) -> None:
             raise InvalidRequest("what is deleted is an object instance or a resource instance")
         case DiscoverResources(path=path) if Path.parse(path).depth > 3:
             raise InvalidRequest("a resource instance has nothing below it to discover")
+
+
+def _check_attributes(command: WriteAttributes, live: LiveRegistration, models: ObjectModels) -> None:
+    path = Path.parse(command.path)
+    check_values(command.attributes)
+    check_place(command.attributes, path, type_of(path, models, live.versions), live.lwm2m_version)
 
 
 def _given(format_: int | None) -> int:
@@ -164,8 +176,7 @@ def _records(values: Sequence[PathValue], live: LiveRegistration, models: Object
 
 def _record(given: PathValue, live: LiveRegistration, models: ObjectModels) -> Record:
     path = Path.parse(given.path)
-    model = models.resource(path, live.versions)
-    type_ = given.type or (model.type if model is not None else None)
+    type_ = given.type or type_of(path, models, live.versions)
     if type_ is None:
         type_ = next(natural for python, natural in _NATURAL if isinstance(given.value, python))
     return Record(path, type_, _value(given.value, type_, given.path))

@@ -1,7 +1,7 @@
 """Notification attributes of a profile, brought to the device before it observes. LwM2M Core 1.1.1, 5.1.2 and 6.3.4.
 
-A refusal is kept as the outcome; the observation goes on. LwM2M 1.2 has attributes on Observe as well; Write-Attributes
-does the same in every version.
+A refusal is kept as the outcome; the observation goes on. What cannot stand there is not written at all. LwM2M 1.2
+has attributes on Observe as well; Write-Attributes does the same in every version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from flownexus_gateway.downlink.device_requests import uri_path
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.observations.reads import ANSWER_TIMEOUT_S
 from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.lwm2m.errors import InvalidAttributes
+from flownexus_schemas.lwm2m.notification_attributes import check_place
+from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.typed_values import type_of
 from flownexus_schemas.registrations import AttributesOutcome, Observation
 
 log = structlog.get_logger(__name__)
@@ -27,8 +31,8 @@ log = structlog.get_logger(__name__)
 class AttributeWrites:
     """Writes what is wanted and removes what was written before and is wanted no longer."""
 
-    def __init__(self, requests: NegotiatedRequests) -> None:
-        self._requests = requests
+    def __init__(self, requests: NegotiatedRequests, models: ObjectModels) -> None:
+        self._requests, self._models = requests, models
 
     async def write(self, live: LiveRegistration, observation: Observation, *, anew: bool) -> Observation:
         """The observation with the outcome; as it was where there was nothing to write.
@@ -54,7 +58,13 @@ class AttributeWrites:
     async def _put(
         self, live: LiveRegistration, path: str, attributes: Mapping[str, float | None], wanted: Mapping[str, float]
     ) -> tuple[str | None, str | None]:
-        request = DeviceRequest(PUT, uri_path(live, Path.parse(path)), attribute_queries(attributes))
+        parsed = Path.parse(path)
+        try:
+            check_place(wanted, parsed, type_of(parsed, self._models, live.versions), live.lwm2m_version)
+        except InvalidAttributes as error:
+            log.warning("attributes.not_fitting", endpoint=live.endpoint, path=path, reason=str(error))
+            return None, f"{path}: {error}"
+        request = DeviceRequest(PUT, uri_path(live, parsed), attribute_queries(attributes))
         try:
             answer = await self._requests.send_as_is(live, request, ANSWER_TIMEOUT_S)
         except NoAnswer as error:

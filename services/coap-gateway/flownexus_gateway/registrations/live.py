@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.events import Address, Registration
+from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.queue_mode import is_awake
 from flownexus_schemas.registrations import Observation, StoredRegistration
@@ -56,6 +57,11 @@ class LiveRegistration:
     @property
     def id(self) -> str:
         return self.stored.registration.registration_id
+
+    @property
+    def lwm2m_version(self) -> tuple[int, int]:
+        """Major and minor, as stated at registration."""
+        return version_key(self.registration.lwm2m_version) or (1, 0)
 
     @property
     def expires_at(self) -> float:
