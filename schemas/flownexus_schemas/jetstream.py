@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, KeyValueConfig, ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 
 from flownexus_schemas import subjects
@@ -14,6 +14,13 @@ from flownexus_schemas.subjects import Bucket, Stream
 
 DUPLICATE_WINDOW_S = 120
 """Seconds in which a repeated `Nats-Msg-Id` is stored once. CoAP's MAX_TRANSMIT_SPAN is 45 s (RFC 7252, 4.8.2)."""
+
+
+LARGE_MESSAGES_TTL_S = 3600
+"""Seconds that the body of a large message is kept at most; a request lives for some minutes."""
+
+LARGE_MESSAGES_BYTES = 1 << 30
+"""What all bodies of large messages may take together; above it a request is refused until others are done."""
 
 
 def _stream(
@@ -46,6 +53,17 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
     return [KeyValueConfig(bucket=bucket, history=1, storage=StorageType.FILE, replicas=replicas) for bucket in Bucket]
 
 
+def large_messages_config(replicas: int = 1) -> ObjectStoreConfig:
+    """The object store for bodies that no message holds."""
+    return ObjectStoreConfig(
+        bucket=subjects.LARGE_MESSAGES,
+        ttl=LARGE_MESSAGES_TTL_S,
+        max_bytes=LARGE_MESSAGES_BYTES,
+        storage=StorageType.FILE,
+        replicas=replicas,
+    )
+
+
 async def provision(js: JetStreamContext, replicas: int = 1) -> None:
     """Create streams and buckets, bring existing streams up to date, store a default observation profile if none is.
 
@@ -64,6 +82,10 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
             await js.key_value(bucket.bucket)
         except BucketNotFoundError:
             await js.create_key_value(bucket)
+    try:
+        await js.object_store(subjects.LARGE_MESSAGES)
+    except BucketNotFoundError:
+        await js.create_object_store(subjects.LARGE_MESSAGES, large_messages_config(replicas))
     profiles = await js.key_value(Bucket.OBSERVATION_PROFILES)
     try:
         await profiles.get(DEFAULT_KEY)

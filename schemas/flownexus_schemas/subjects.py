@@ -42,6 +42,10 @@ class Bucket(StrEnum):
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
 
 
+LARGE_MESSAGES = "lwm2m_large_messages"
+"""Bucket of the object store: bodies of requests and answers that no message of NATS holds."""
+
+
 class EventKind(StrEnum):
     """The last token of an event's subject."""
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from flownexus_api import errors
 from flownexus_api.docs_page import docs_routes
@@ -32,6 +33,7 @@ from flownexus_api.routers import (
     tags,
     users,
 )
+from flownexus_api.too_large import TooLargeAsProblem
 from flownexus_runtime.health import Check, health_routes
 
 PREFIX = "/api/v1"
@@ -64,9 +66,15 @@ of their LwM2M type: opaque is base64 text, time is Unix seconds, numbers that J
 `Infinity` and `-Infinity`."""
 
 
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        # FastAPI bounds bodies outside of every middleware that can be added.
+        return TooLargeAsProblem(super().build_middleware_stack())
+
+
 def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = None) -> FastAPI:
     """The application over its parts; without parts it can only say what it is (`openapi`)."""
-    app = FastAPI(
+    app = _Application(
         title="Flow Nexus",
         max_body_size=MAX_BODY,
         version=version("flownexus"),

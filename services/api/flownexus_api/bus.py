@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
+from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_tags import LiveTags
 from flownexus_runtime.settings import ServiceSettings
 from flownexus_schemas import subjects
@@ -53,19 +54,31 @@ class Bus:
             raise Unavailable("The message bus is away; try again shortly.")
         return runtime_bus.jetstream(self._client)
 
-    async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
-        """The reply to a request; None where nobody listens on the subject.
+    async def request(self, payload: bytes, timeout_s: float, *among: str) -> bytes | None:
+        """The reply to a request on the first of these subjects where somebody listens; None where nobody does.
 
-        Raises Unavailable while NATS is away, and where there is no reply within `timeout_s`.
+        Request and reply may be of any size that `LargeMessages` takes. Raises Unavailable while NATS is away, and
+        where there is no reply within `timeout_s`, InvalidMessage.
         """
         if self._client is None or not self._client.is_connected:
             raise Unavailable("The message bus is away; try again shortly.")
+        large = LargeMessages(self.jetstream())
+        out = await large.put(payload)
         try:
-            return (await self._client.request(subject, payload, timeout=timeout_s)).data
-        except NoRespondersError:
+            for subject in among:
+                try:
+                    reply = await self._client.request(subject, out.data, timeout=timeout_s, headers=out.headers)
+                except NoRespondersError:
+                    continue
+                except (NatsError, TimeoutError) as error:
+                    raise Unavailable("The message bus did not carry the request; try again shortly.") from error
+                try:
+                    return await large.get(reply)
+                finally:
+                    await large.forget(reply.headers)
             return None
-        except (NatsError, TimeoutError) as error:
-            raise Unavailable("The message bus did not carry the request; try again shortly.") from error
+        finally:
+            await large.forget(out.headers)
 
     @contextlib.asynccontextmanager
     async def connecting(self, settings: ServiceSettings) -> AsyncIterator[None]:

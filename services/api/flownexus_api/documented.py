@@ -6,12 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from flownexus_api.errors import MEDIA_TYPE, Problem
+from flownexus_api.too_large import DETAIL as TOO_LARGE
 
 _DETAILS = {
     401: "The access token has expired; get a new one.",
     403: "This needs the role operator; yours is viewer.",
     404: "There is no endpoint 'node-7'.",
     409: "'node-7' is not registered; ask again after its next Register.",
+    413: TOO_LARGE,
     422: "query.limit: Input should be less than or equal to 500",
     429: "Too many wrong passwords; wait and try again.",
     503: "The database is away or not migrated yet; try again shortly.",

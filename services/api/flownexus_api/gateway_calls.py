@@ -21,9 +21,7 @@ async def ask_device(bus: Bus, gateway: str, command: Command) -> CommandAnswer:
     """
     payload = command.model_dump_json().encode()
     timeout_s = command.timeout_s + QUEUE_S
-    reply = await bus.request(subjects.gateway_request(gateway), payload, timeout_s)
-    if reply is None:
-        reply = await bus.request(subjects.ANY_GATEWAY_REQUEST, payload, timeout_s)
+    reply = await bus.request(payload, timeout_s, subjects.gateway_request(gateway), subjects.ANY_GATEWAY_REQUEST)
     if reply is None:
         raise Unavailable(f"The gateway {gateway} of this device is away; try again shortly.")
     answer = answer_adapter.validate_json(reply)

@@ -30,7 +30,7 @@ async def newest(bus: Bus) -> tuple[int, int]:
 async def ask_profile(bus: Bus, gateway: str, question: AskProfile) -> ProfileStanding:
     """How the endpoint stands. Raises Conflict where the gateway does not hold it, Unavailable where that is away."""
     payload = question.model_dump_json().encode()
-    reply = await bus.request(subjects.gateway_profile(gateway), payload, question.timeout_s + REPLY_S)
+    reply = await bus.request(payload, question.timeout_s + REPLY_S, subjects.gateway_profile(gateway))
     if reply is None:
         raise Unavailable(f"The gateway {gateway} of this device is away; try again shortly.")
     answer = standing_adapter.validate_json(reply)

@@ -41,6 +41,7 @@ from flownexus_gateway.transport.udp_socket import UdpSocket, bind
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects, subjects
 from flownexus_schemas.lwm2m.errors import Lwm2mError
@@ -165,6 +166,7 @@ async def _serve_devices(
         requests=requests,
         reads=reads,
         observer=observer,
+        large=LargeMessages(js),
         models=models,
         publisher=publisher,
         gateway_id=gateway_id,

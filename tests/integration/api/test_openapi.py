@@ -143,4 +143,5 @@ async def test_the_page_about_the_api_asks_no_other_host(anonymous: httpx.AsyncC
 
 async def test_a_body_beyond_all_measure_is_413(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.post("/api/v1/auth/token", data={"username": "x", "password": "y" * 100_000})
-    assert answer.status_code == 413
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert "send less" in answer.json()["detail"]

@@ -47,7 +47,11 @@ class DeviceAnswer(BaseModel):
     links: str | None = Field(description="CoRE links answered to a discover.")
 
 
-@router.post("", responses=answers(401, 403, 404, 409, 422, 503, 504))
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes of a request that we read: values of some megabytes, in base64 where they are opaque."""
+
+
+@router.post("", responses=answers(401, 403, 404, 409, 413, 422, 503, 504), max_body_size=MAX_BODY)
 async def request_device(
     *,
     who: BriefOperator,

@@ -24,6 +24,7 @@ from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.report import Report, decode, wire_value
 from flownexus_gateway.uplink.uplink import assumed_format
+from flownexus_runtime.large_messages import LargeMessages, Outgoing
 from flownexus_schemas import subjects
 from flownexus_schemas.cloudevent import utc
 from flownexus_schemas.commands import (
@@ -39,7 +40,7 @@ from flownexus_schemas.commands import (
     ReadResource,
     command_adapter,
 )
-from flownexus_schemas.errors import InvalidRequest, NotFound, Unavailable
+from flownexus_schemas.errors import InvalidMessage, InvalidRequest, NotFound, Unavailable
 from flownexus_schemas.events import Trigger
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
@@ -56,6 +57,7 @@ _FAILURES: dict[type[Exception], str] = {
     InvalidRequest: "invalid",
     Lwm2mError: "invalid",
     Unavailable: "unavailable",
+    InvalidMessage: "invalid",
 }
 _FAILED = tuple(_FAILURES)
 
@@ -65,10 +67,10 @@ class CommandServer:
 
     def __init__(
         self, *, client: Client, table: RegistrationTable, requests: NegotiatedRequests, reads: Reads,
-        observer: Observer, models: ObjectModels, publisher: Publisher, gateway_id: str,
+        observer: Observer, models: ObjectModels, publisher: Publisher, large: LargeMessages, gateway_id: str,
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
-        self._observer, self._models, self._gateway_id = observer, models, gateway_id
+        self._observer, self._models, self._large, self._gateway_id = observer, models, large, gateway_id
         self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -91,14 +93,14 @@ class CommandServer:
         reply = await self._reply(message)
         if message.reply:
             try:
-                await self._client.publish(message.reply, reply)
+                await self._client.publish(message.reply, reply.data, headers=reply.headers)
             except NatsError as error:
                 log.warning("command.not_answered", error=repr(error))
 
-    async def _reply(self, message: Msg) -> bytes:
+    async def _reply(self, message: Msg) -> Outgoing:
         answer: CommandAnswer | CommandFailure
         try:
-            command = command_adapter.validate_json(message.data)
+            command = command_adapter.validate_json(await self._large.get(message))
             if (passed_on := await self._passing_on.reply(message, command)) is not None:
                 return passed_on
             answer = await self._carry_out(command)
@@ -109,7 +111,11 @@ class CommandServer:
         except _FAILED as error:
             kind = next(name for type_, name in _FAILURES.items() if isinstance(error, type_))
             answer = CommandFailure.model_validate({"error": kind, "reason": str(error)})
-        return answer.model_dump_json().encode()
+        try:
+            return await self._large.put(answer.model_dump_json().encode())
+        except (InvalidMessage, Unavailable) as error:
+            failure = CommandFailure(error="unavailable", reason=f"the device answered; its answer is lost: {error}")
+            return Outgoing(failure.model_dump_json().encode())
 
     async def _keep(self, command: AnyCommand, operation_id: str, answer: CommandAnswer) -> None:
         """Keep the answer before it is replied: whoever asked may be gone, and must not ask the device again."""

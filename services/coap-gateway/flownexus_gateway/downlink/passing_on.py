@@ -9,6 +9,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_runtime.large_messages import Outgoing
 from flownexus_schemas import subjects
 from flownexus_schemas.commands import Command
 from flownexus_schemas.errors import Unavailable
@@ -28,7 +29,7 @@ class PassingOn:
     def __init__(self, client: Client, table: RegistrationTable, gateway_id: str) -> None:
         self._client, self._table, self._gateway_id = client, table, gateway_id
 
-    async def reply(self, message: Msg, command: Command) -> bytes | None:
+    async def reply(self, message: Msg, command: Command) -> Outgoing | None:
         """The reply of the gateway that the device spoke to last; None where that is this one, where nobody listens
         there, or where the command was passed on before. Raises Unavailable where the reply does not come.
         """
@@ -41,7 +42,7 @@ class PassingOn:
                 subjects.gateway_request(other),
                 message.data,
                 timeout=command.timeout_s + QUEUE_S,
-                headers={PASSED_ON_BY: self._gateway_id},
+                headers={**(message.headers or {}), PASSED_ON_BY: self._gateway_id},
             )
         except NoRespondersError:
             # It is gone; its devices may be reached from here.
@@ -49,4 +50,4 @@ class PassingOn:
             return None
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"gateway {other}, which holds the device, did not reply") from error
-        return answer.data
+        return Outgoing(answer.data, answer.headers)
