@@ -74,6 +74,9 @@ class ResourceType(Base):
     name: Mapped[str | None] = mapped_column(doc="Null where no model names it: an unknown resource.")
     data_type: Mapped[str | None] = mapped_column(doc="A `DataType`; null where unknown.")
     units: Mapped[str | None]
+    decoded_by: Mapped[str | None] = mapped_column(
+        doc="Version and type of each model that the stored values were decoded by; another one decodes them again."
+    )
     multiple: Mapped[bool] = mapped_column(server_default=false())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -18,11 +18,15 @@ on conflict (name) do nothing returning name, id
 """
 _FIND_TYPES = "select object_id, resource_id, id from resource_type"
 _MAKE_TYPE = """
-insert into resource_type (object_id, resource_id, object_name, name, data_type, units, multiple)
-values (%s, %s, %s, %s, %s, %s, %s)
+insert into resource_type (object_id, resource_id, object_name, name, data_type, units, multiple, decoded_by)
+values (%s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (object_id, resource_id) do update set object_name = excluded.object_name, name = excluded.name,
     data_type = excluded.data_type, units = excluded.units, multiple = excluded.multiple
 returning id
+"""
+_NAME_TYPE = """
+update resource_type set object_name = %s, name = %s, data_type = %s, units = %s, multiple = %s
+where object_id = %s and resource_id = %s
 """
 _ALL_TYPES = "select object_id, resource_id, object_name, name, data_type, units, multiple from resource_type"
 
@@ -52,17 +56,17 @@ class Identifiers:
             await cursor.execute(_MAKE_ENDPOINTS, [new, [first_seen[name] for name in new]])
             self.endpoints.update(await cursor.fetchall())
 
-    async def learn_types(self, cursor: AsyncCursor, keys: Iterable[TypeKey]) -> None:
-        """Have the ids of these resource types in `types`."""
-        if all(key in self.types for key in keys):
+    async def learn_types(self, cursor: AsyncCursor, decoded_by: Mapping[TypeKey, str]) -> None:
+        """Have the ids of these resource types in `types`; new ones are marked with the models of their values."""
+        if all(key in self.types for key in decoded_by):
             return
         await cursor.execute(_FIND_TYPES)
         self.types.update(
             {(object_id, resource_id): row_id for object_id, resource_id, row_id in await cursor.fetchall()}
         )
-        for key in keys:
+        for key in decoded_by:
             if key not in self.types:
-                await cursor.execute(_MAKE_TYPE, resource_type_row(key, self.models))
+                await cursor.execute(_MAKE_TYPE, [*resource_type_row(key, self.models), decoded_by[key]])
                 row = await cursor.fetchone()
                 assert row is not None
                 self.types[key] = row[0]
@@ -76,5 +80,5 @@ async def name_resource_types(connection: AsyncConnection, models: ObjectModels)
         named = [resource_type_row((row.object_id, row.resource_id), models) for row in stored]
         changed = [new for old, new in zip(stored, named, strict=True) if new != old]
         for row in changed:
-            await cursor.execute(_MAKE_TYPE, row)
+            await cursor.execute(_NAME_TYPE, [*row[2:], *row[:2]])
     return len(changed)

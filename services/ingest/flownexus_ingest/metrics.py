@@ -19,4 +19,7 @@ COMMIT_SECONDS = Histogram(
 )
 LAG_MESSAGES = Gauge("flownexus_ingest_lag_messages", "Messages of the stream that are not in the tables yet.")
 POSITION = Gauge("flownexus_ingest_position", "Stream sequence up to which the tables are written.")
+DECODED_AGAIN = Counter(
+    "flownexus_ingest_values_decoded_again", "Stored values brought to the type of a model that came later."
+)
 RESTARTS = Counter("flownexus_ingest_restarts", "Times that work began anew after something was away.", ["reason"])

@@ -16,6 +16,7 @@ from flownexus_ingest.dead_letters import set_aside
 from flownexus_ingest.faults import is_of_the_message
 from flownexus_ingest.projection import project
 from flownexus_ingest.rows import Rows
+from flownexus_ingest.value_types import ValueTypes
 from flownexus_ingest.writer import Writer
 from flownexus_runtime.stream_message import Message
 from flownexus_runtime.stream_reader import ReaderLost, StreamReader
@@ -26,17 +27,39 @@ log = structlog.get_logger(__name__)
 class Pipeline:
     """Brings the tables from `position`, which moves with each commit, to the end of the stream, and keeps them so."""
 
-    def __init__(self, js: JetStreamContext, stream: str, reader: StreamReader, writer: Writer, position: int) -> None:
-        self._js, self._stream = js, stream
+    def __init__(
+        self,
+        js: JetStreamContext,
+        stream: str,
+        *,
+        reader: StreamReader,
+        writer: Writer,
+        types: ValueTypes,
+        position: int,
+    ) -> None:
+        self._js, self._stream, self._types = js, stream, types
         self._reader, self._writer = reader, writer
-        self.position = position
+        self.position = self._projected = position
+        self._moved = asyncio.Event()
+        self._is_over = False
         self._batches: asyncio.Queue[tuple[list[Message], Rows]] = asyncio.Queue(maxsize=1)
 
     async def run(self) -> None:
         """Until cancelled. Raises an ExceptionGroup of ReaderLost, PositionMoved, psycopg.Error, nats.errors.Error."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read())
-            tasks.create_task(self._write())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read())
+                tasks.create_task(self._write())
+        finally:
+            self._is_over = True
+            self._moved.set()
+
+    async def projected_is_written(self) -> None:
+        """Wait until all that was projected when this was called is in the tables, or this pipeline is over."""
+        upto = self._projected
+        while self.position < upto and not self._is_over:
+            self._moved.clear()
+            await self._moved.wait()
 
     async def _read(self) -> None:
         while True:
@@ -45,7 +68,9 @@ class Pipeline:
             except ReaderLost:
                 await self._batches.join()  # what was read is written first, so that each start gets on
                 raise
-            await self._batches.put((messages, project(messages)))
+            rows = project(messages, self._types)
+            self._projected = messages[-1].sequence
+            await self._batches.put((messages, rows))
 
     async def _write(self) -> None:
         while True:
@@ -67,6 +92,7 @@ class Pipeline:
             await self._halve(messages, error)
             return
         self.position = messages[-1].sequence
+        self._moved.set()
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
         metrics.POSITION.set(self.position)
         metrics.MESSAGES.inc(len(messages))
@@ -81,7 +107,7 @@ class Pipeline:
             return
         middle = len(messages) // 2
         for half in (messages[:middle], messages[middle:]):
-            await self._commit(half, project(half))
+            await self._commit(half, project(half, self._types))
 
     async def _set_aside(self, message: Message, reason: str) -> None:
         await set_aside(self._js, self._stream, message, reason, datetime.now(UTC))

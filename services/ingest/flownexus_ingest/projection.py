@@ -10,7 +10,8 @@ from math import floor
 
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Rows, TypeKey, Undecoded
-from flownexus_ingest.values import ValueColumns, value_columns
+from flownexus_ingest.value_types import ValueTypes
+from flownexus_ingest.values import ValueColumns
 from flownexus_runtime.stream_message import Message
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import (
@@ -38,25 +39,30 @@ REGISTERED, UNREGISTERED, UPDATED = 0, 1, 2
 DEFAULT_EVENT_TYPE = "composite"
 
 
-def project(messages: Sequence[Message]) -> Rows:
-    """The rows of these messages, which are in the order of the stream. One that cannot be read is in `rejected`."""
+def project(messages: Sequence[Message], types: ValueTypes) -> Rows:
+    """The rows of these messages, which are in the order of the stream. One that cannot be read is in `rejected`.
+
+    `types` learns the versions of objects that they state.
+    """
     rows = Rows()
     for message in messages:
         try:
             event = parse_event(message.payload)
             if subject_of(event) != message.subject:
                 raise InvalidMessage(f"an event of {event.subject!r} ({event.type}) came on another subject")
-            _add(rows, event, message.sequence)
+            _add(rows, event, message.sequence, types)
         except Exception as error:
             rows.rejected.append(Rejected(message, f"{type(error).__name__}: {error}"))
+    rows.decoded_by = {key: types.fingerprint(key) for key in {series[1] for series in rows.latest}}
     return rows
 
 
-def _add(rows: Rows, event: Event, sequence: int) -> None:
+def _add(rows: Rows, event: Event, sequence: int, types: ValueTypes) -> None:
     """Add one event. What can fail comes before the first change of `rows`: an event is added whole or not at all."""
     match event:
         case EndpointRegistered() | EndpointUpdated():
             _add_registration(rows, event, sequence)
+            types.state(event.subject, event.data.object_versions)
         case EndpointDeregistered():
             reading = _life_reading(event, sequence, UNREGISTERED)
             change = _change(rows, event, sequence)
@@ -65,7 +71,7 @@ def _add(rows: Rows, event: Event, sequence: int) -> None:
                 change.seen(event.time)
             rows.add_reading(reading)
         case ValuesReported():
-            _add_report(rows, event, sequence)
+            _add_report(rows, event, sequence, types)
         case ObservationChanged():
             outcome = _outcome(event, sequence)
             _change(rows, event, sequence)
@@ -88,9 +94,9 @@ def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, s
     rows.add_reading(reading)
 
 
-def _add_report(rows: Rows, event: ValuesReported, sequence: int) -> None:
+def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTypes) -> None:
     report = event.data
-    readings = [_reading(event, sequence, index, record) for index, record in enumerate(report.records)]
+    readings = [_reading(event, sequence, index, record, types) for index, record in enumerate(report.records)]
     undecoded = _undecoded(event, sequence) if report.undecoded is not None else None
     _change(rows, event, sequence).seen(report.received_at)
     for reading in readings:
@@ -129,8 +135,9 @@ def _life_reading(
     )
 
 
-def _reading(event: ValuesReported, sequence: int, index: int, record: ReportedRecord) -> Reading:
-    resource, object_instance_id, resource_instance_id = _placed(record.path)
+def _reading(event: ValuesReported, sequence: int, index: int, record: ReportedRecord, types: ValueTypes) -> Reading:
+    path, resource, object_instance_id, resource_instance_id = _placed(record.path)
+    data_type, value = types.fitted(event.subject, path, record)
     return Reading(
         record.time,
         sequence,
@@ -140,20 +147,20 @@ def _reading(event: ValuesReported, sequence: int, index: int, record: ReportedR
         object_instance_id,
         resource_instance_id,
         event.data.received_at,
-        record.type.value,
-        value_columns(record.type, record.value),
+        data_type.value,
+        value,
     )
 
 
 @lru_cache(maxsize=65536)
-def _placed(text: str) -> tuple[TypeKey, int, int]:
-    """The resource type, object instance and resource instance that a record's path names. Raises InvalidPath."""
-    ids = Path.parse(text).ids
-    match ids:
+def _placed(text: str) -> tuple[Path, TypeKey, int, int]:
+    """The path, resource type, object instance and resource instance that a record's path names. Raises InvalidPath."""
+    path = Path.parse(text)
+    match path.ids:
         case (object_id, object_instance_id, resource_id):
-            return (object_id, resource_id), object_instance_id, NO_INSTANCE
+            return path, (object_id, resource_id), object_instance_id, NO_INSTANCE
         case (object_id, object_instance_id, resource_id, resource_instance_id):
-            return (object_id, resource_id), object_instance_id, resource_instance_id
+            return path, (object_id, resource_id), object_instance_id, resource_instance_id
         case _:
             raise InvalidPath(f"a value is at a resource or a resource instance, not at {text[:80]!r}")
 

@@ -106,6 +106,7 @@ class Rows:
     latest: dict[SeriesKey, Reading] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     outcomes: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
+    decoded_by: dict[TypeKey, str] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)

@@ -10,9 +10,11 @@ import structlog
 from nats.aio.client import Client
 
 from flownexus_ingest import metrics
+from flownexus_ingest.decoding_again import DecodingAgain
 from flownexus_ingest.identifiers import name_resource_types
 from flownexus_ingest.pipeline import Pipeline
 from flownexus_ingest.settings import IngestSettings
+from flownexus_ingest.value_types import ValueTypes
 from flownexus_ingest.writer import PositionMoved, Writer
 from flownexus_runtime import bus
 from flownexus_runtime.bucket import Bucket
@@ -41,7 +43,7 @@ class Ingest:
     """One ingest process. `run` works until cancelled."""
 
     def __init__(self, settings: IngestSettings, models: LiveObjectModels) -> None:
-        self._settings, self._models = settings, models
+        self._settings, self._models, self._types = settings, models, ValueTypes(models)
         self._models_changed = asyncio.Event()
         models.on_change = self._models_changed.set
         self._bucket: Bucket | None = None
@@ -93,7 +95,7 @@ class Ingest:
             await self._bucket.loaded()
         info = await js.stream_info(Stream.EVENTS)
         async with await self._connect() as connection:
-            writer = Writer(connection, Stream.EVENTS, self._models)
+            writer = Writer(connection, Stream.EVENTS, self._models, self._types)
             named = await name_resource_types(connection, self._models)
             assert info.created is not None
             position, another = await writer.prepare(info.created, info.state.last_seq)
@@ -104,7 +106,10 @@ class Ingest:
             ) as reader:
                 self._working = True
                 log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
-                self._pipeline = Pipeline(js, Stream.EVENTS, reader, writer, position)
+                self._pipeline = Pipeline(
+                    js, Stream.EVENTS, reader=reader, writer=writer, types=self._types, position=position
+                )
+                self._models_changed.set()
                 await self._pipeline.run()
 
     async def _connect(self) -> psycopg.AsyncConnection:
@@ -116,20 +121,26 @@ class Ingest:
         )
 
     async def _keep_named(self) -> None:
-        """Name what is stored when a model comes or goes."""
+        """Name what is stored and decode it again, at the start and when a model comes or goes."""
         while True:
             await self._models_changed.wait()
             await asyncio.sleep(GATHER_S)
             self._models_changed.clear()
+            if self._pipeline is None or self._client is None:
+                continue  # the start of work calls for it again
             try:
+                # What was projected with the models before is in the tables before they are gone through.
+                await self._pipeline.projected_is_written()
                 async with await self._connect() as connection:
                     named = await name_resource_types(connection, self._models)
-            except psycopg.Error as error:
-                log.warning("models.not_named_yet", error=str(error)[:300])
+                    js = bus.jetstream(self._client)
+                    decoded = await DecodingAgain(connection, js, Stream.EVENTS, self._types).run()
+            except _AWAY as error:
+                log.warning("models.not_in_force_yet", reason=type(error).__name__, error=str(error)[:300])
                 self._models_changed.set()
                 await asyncio.sleep(LONGEST_DELAY_S)
             else:
-                log.info("models.changed", named=named)
+                log.info("models.in_force", named=named, decoded_again=decoded)
 
     async def _measure_lag(self) -> None:
         """Keep the lag true while nothing is written too."""

@@ -13,6 +13,7 @@ from flownexus_ingest import stages
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.identifiers import Identifiers
 from flownexus_ingest.rows import Reading, Rows
+from flownexus_ingest.value_types import ValueTypes
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 
 _LOCK_POSITION = "select sequence, stream_created_at from stream_position where stream = %s for update"
@@ -20,6 +21,7 @@ _START = """
 insert into stream_position (stream, stream_created_at, sequence, updated_at) values (%s, %s, 0, now())
 on conflict (stream) do update set stream_created_at = excluded.stream_created_at, sequence = 0, updated_at = now()
 """
+_VERSIONS = "select name, object_versions from endpoint where object_versions <> '{}'"
 _MOVE = "update stream_position set sequence = %s, updated_at = now() where stream = %s"
 _FORGET_SEQUENCES = (
     "update endpoint set last_sequence = 0 where last_sequence <> 0",
@@ -34,9 +36,10 @@ class PositionMoved(Exception):
 class Writer:
     """Writes on one connection, in autocommit mode, which it owns."""
 
-    def __init__(self, connection: AsyncConnection, stream: str, models: ObjectModels) -> None:
+    def __init__(self, connection: AsyncConnection, stream: str, models: ObjectModels, value_types: ValueTypes) -> None:
         self._connection = connection
         self._stream = stream
+        self._value_types = value_types
         self._identifiers = Identifiers(models)
 
     async def prepare(self, stream_created_at: datetime, last_sequence: int) -> tuple[int, bool]:
@@ -47,6 +50,9 @@ class Writer:
         """
         for stage in stages.ALL:
             await stage.create(self._connection)
+        cursor_of_versions = await self._connection.execute(_VERSIONS)
+        for name, versions in await cursor_of_versions.fetchall():
+            self._value_types.state(name, versions)
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             await cursor.execute(_LOCK_POSITION, [self._stream])
             known = await cursor.fetchone()
@@ -78,7 +84,7 @@ class Writer:
     async def _insert(self, cursor: AsyncCursor, rows: Rows) -> None:
         ids = self._identifiers
         await ids.learn_endpoints(cursor, {name: change.first_seen_at for name, change in rows.endpoints.items()})
-        await ids.learn_types(cursor, {series[1]: None for series in rows.latest})
+        await ids.learn_types(cursor, rows.decoded_by)
         endpoints = ids.endpoints
         if rows.endpoints:
             await stages.ENDPOINT.add(cursor, _endpoint_rows(rows.endpoints, endpoints))

@@ -8,8 +8,10 @@ import pytest
 
 from flownexus_ingest.projection import project
 from flownexus_ingest.rows import Rows
+from flownexus_ingest.value_types import ValueTypes
 from flownexus_ingest.values import ValueColumns
 from flownexus_runtime.stream_message import Message
+from flownexus_schemas.lwm2m.object_model import ObjectModels
 from harness.event_messages import (
     EventMessage,
     deregistered,
@@ -26,7 +28,8 @@ S = timedelta(seconds=1)
 
 def rows_of(*messages: EventMessage, first: int = 1) -> Rows:
     return project(
-        [Message(first + index, m.subject, m.payload, {}, len(messages) - index) for index, m in enumerate(messages)]
+        [Message(first + index, m.subject, m.payload, {}, len(messages) - index) for index, m in enumerate(messages)],
+        ValueTypes(ObjectModels(())),
     )
 
 

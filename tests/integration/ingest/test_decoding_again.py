@@ -1,0 +1,184 @@
+"""Values stored without a model, or with a wrong one, and the model that comes later."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from nats.js import JetStreamContext
+
+from flownexus_schemas.subjects import Bucket, Stream
+from harness.event_messages import EventMessage, publish, record, registered, reported
+from harness.rows import projected, rows
+from harness.services import ServiceProcess
+from harness.waiting import until
+
+T = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+S = timedelta(seconds=1)
+Start = Callable[..., ServiceProcess]
+
+VALUES = """
+select e.name, r.stream_sequence, r.record_index, r.data_type,
+    coalesce(r.value_text, r.value_integer::text, r.value_float::text, encode(r.value_bytes, 'hex'))
+from {} r join endpoint e on e.id = r.endpoint_id join resource_type t on t.id = r.resource_type_id
+where t.object_id = 26241 order by 1, 2, 3
+"""
+
+
+def ddf(kind: str, version: str = "1.0") -> bytes:
+    """Object 26241 with one resource of this type."""
+    return (
+        "<LWM2M><Object ObjectType='MODefinition'><Name>Silo</Name><Description1/><ObjectID>26241</ObjectID>"
+        f"<ObjectURN>urn:oma:lwm2m:x:26241:{version}</ObjectURN><LWM2MVersion>1.0</LWM2MVersion>"
+        f"<ObjectVersion>{version}</ObjectVersion><MultipleInstances>Multiple</MultipleInstances>"
+        "<Mandatory>Optional</Mandatory><Resources><Item ID='1'><Name>Fill</Name><Operations>R</Operations>"
+        f"<MultipleInstances>Single</MultipleInstances><Mandatory>Mandatory</Mandatory><Type>{kind}</Type>"
+        "<RangeEnumeration/><Units>%</Units><Description/></Item></Resources></Object></LWM2M>"
+    ).encode()
+
+
+def raw(endpoint: str, kind: str, value: object, at: datetime = T) -> EventMessage:
+    return reported(endpoint, at, record("26241/0/1", kind, value, at))
+
+
+TLV_21_5 = b64encode(b"\x41\xac\x00\x00").decode()
+TLV_7 = b64encode(b"\x07").decode()
+
+
+class Model:
+    """The bucket of uploaded models, and the wait until the values follow it."""
+
+    def __init__(self, js: JetStreamContext, database_url: str) -> None:
+        self._js, self._database_url = js, database_url
+
+    async def put(self, kind: str, version: str = "1.0") -> None:
+        await (await self._js.key_value(Bucket.OBJECT_MODELS)).put(f"26241.{version}", ddf(kind, version))
+
+    async def remove(self, version: str = "1.0") -> None:
+        await (await self._js.key_value(Bucket.OBJECT_MODELS)).delete(f"26241.{version}")
+
+    async def in_force(self, decoded_by: str) -> list[tuple[object, ...]]:
+        """Type and value of each row, once they were decoded by these models; those of latest_value are the same."""
+
+        def marked() -> bool:
+            found = rows(self._database_url, "select decoded_by from resource_type where object_id = 26241")
+            return found == [(decoded_by,)]
+
+        await until(marked, 20, f"values decoded by {decoded_by!r}")
+        every = rows(self._database_url, VALUES.format("resource"))
+        assert set(rows(self._database_url, VALUES.format("latest_value"))) <= set(every)
+        return [row[3:] for row in every]
+
+
+@pytest.fixture
+def model(js: JetStreamContext, database_url: str) -> Model:
+    return Model(js, database_url)
+
+
+async def test_each_natural_type_becomes_that_of_the_model(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    last = await publish(
+        js,
+        raw("tlv", "opaque", TLV_21_5),
+        raw("text", "string", "21.5"),
+        raw("whole", "integer", 21),
+        raw("float", "float", 21.5),
+        raw("word", "string", "full"),
+    )
+    await projected(database_url, last)
+
+    await model.put("Float")
+
+    # In the order of their names: what does not fit stays as it came.
+    assert await model.in_force("1.0=float") == [
+        ("float", "21.5"),
+        ("float", "21.5"),
+        ("float", "21.5"),
+        ("float", "21"),
+        ("string", "full"),
+    ]
+
+
+async def test_a_wrong_model_loses_nothing(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await projected(database_url, await publish(js, raw("tlv", "opaque", TLV_21_5)))
+
+    await model.put("Integer")
+    assert await model.in_force("1.0=integer") == [("integer", str(0x41AC0000))]
+    await model.put("Float")
+    assert await model.in_force("1.0=float") == [("float", "21.5")]
+    await model.remove()
+    assert await model.in_force("") == [("opaque", "41ac0000")]
+
+
+async def test_versions_side_by_side_are_each_used_for_the_devices_that_state_them(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await publish(
+        js,
+        registered("new", T, object_versions={"26241": "1.1"}),
+        registered("old", T, object_versions={"26241": "1.0"}),
+    )
+    await projected(database_url, await publish(js, raw("new", "opaque", TLV_7), raw("old", "opaque", TLV_7)))
+
+    await model.put("Integer", "1.0")
+    await model.put("Boolean", "1.1")
+    await model.put("String", "1.1")
+
+    assert await model.in_force("1.0=integer 1.1=string") == [("string", "\x07"), ("integer", "7")]
+
+
+async def test_a_model_that_came_while_nobody_looked_is_used_at_the_next_start(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    ingest = service("flownexus_ingest")
+    await projected(database_url, await publish(js, raw("tlv", "opaque", TLV_21_5)))
+    ingest.kill()
+    await model.put("Float")
+    last = await publish(js, raw("tlv", "opaque", TLV_21_5, T + S))
+    ingest.start()
+    await projected(database_url, last)
+
+    assert await model.in_force("1.0=float") == [("float", "21.5"), ("float", "21.5")]
+
+
+async def test_tables_that_were_dropped_come_back_the_same_from_the_stream(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    ingest = service("flownexus_ingest")
+    await publish(js, registered("dev", T, object_versions={"26241": "1.1"}))
+    many = [raw("dev", "opaque", TLV_7, T + number * S) for number in range(1, 1500)]
+    last = await publish(js, *many, raw("text", "string", "7.5"), raw("word", "string", "full"))
+    await projected(database_url, last)
+    await model.put("String", "1.0")
+    await model.put("Integer", "1.1")
+    before = await model.in_force("1.0=string 1.1=integer")
+    assert set(before) == {("integer", "7"), ("string", "7.5"), ("string", "full")}
+    assert len(before) == len(many) + 2
+
+    ingest.kill()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("truncate resource, latest_value, resource_type, endpoint, stream_position cascade")
+    ingest.start()
+    await projected(database_url, last)
+    assert await model.in_force("1.0=string 1.1=integer") == before
+
+
+async def test_where_the_event_is_gone_the_stored_value_is_brought_on(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await projected(database_url, await publish(js, raw("tlv", "opaque", TLV_21_5), raw("word", "string", "full")))
+    await js.purge_stream(Stream.EVENTS)
+
+    await model.put("Float")
+
+    assert await model.in_force("1.0=float") == [("float", "21.5"), ("string", "full")]
