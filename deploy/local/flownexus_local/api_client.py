@@ -51,6 +51,23 @@ class KnownObject(BaseModel):
     uploaded: bool
 
 
+class UnknownResource(BaseModel):
+    """A resource that no model names."""
+
+    id: int
+    endpoints: int
+    types: list[str]
+
+
+class UnknownObject(BaseModel):
+    """An object without a model, or with resources that its model lacks."""
+
+    id: int
+    name: str | None
+    listed_by: int
+    resources: list[UnknownResource]
+
+
 class ApiClient:
     """Logged in as the first administrator. Raises CannotRun where the api is away or refuses the login."""
 
@@ -131,6 +148,11 @@ class ApiClient:
     def models(self) -> list[KnownObject]:
         """All object models."""
         return self._models(self._client.get(f"{API}/models"))
+
+    def unknown_objects(self) -> list[UnknownObject]:
+        """What devices list or sent that no model names."""
+        items = self._json(self._client.get(f"{API}/models/unknown"))["items"]
+        return [UnknownObject.model_validate(item) for item in items]
 
     def add_models(self, xml: bytes) -> list[KnownObject]:
         """Upload a file of OMA DDF XML: its objects."""

@@ -35,6 +35,17 @@ def list_models(folder: Folder = DEFAULT_FOLDER) -> None:
             out.print(f"{model.id} {model.version} {model.name}{mark}", markup=False)
 
 
+@model_app.command("unknown")
+def unknown(folder: Folder = DEFAULT_FOLDER) -> None:
+    """List what devices list or sent that no model names: add one, and what was stored gets its names and types."""
+    with ApiClient(folder) as api:
+        for one in api.unknown_objects():
+            out.print(f"{one.id} {one.name or '(no model)'}, listed by {one.listed_by}", markup=False)
+            for resource in one.resources:
+                types = ", ".join(resource.types)
+                out.print(f"  {one.id}/*/{resource.id} from {resource.endpoints}, kept as {types}", markup=False)
+
+
 @model_app.command("remove")
 def remove(
     object_id: Annotated[int, typer.Argument(min=0, max=65535, metavar="OBJECT", help="Its id, as 26241.")],

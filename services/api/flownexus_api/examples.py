@@ -235,6 +235,41 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "resources": 1,
         "uploaded": True,
     },
+    "DefinedObject": {
+        "id": 26241,
+        "version": "1.0",
+        "name": "Silo",
+        "urn": "urn:oma:lwm2m:x:26241",
+        "resources": 1,
+        "uploaded": True,
+        "description": "How full a silo is.",
+        "definition": [
+            {
+                "id": 1,
+                "name": "Fill",
+                "type": "float",
+                "operations": "R",
+                "multiple": False,
+                "mandatory": True,
+                "units": "%",
+                "range_enumeration": "0..100",
+                "description": "",
+            }
+        ],
+    },
+    "UnknownObjects": {
+        "items": [
+            {
+                "id": 26241,
+                "name": None,
+                "listed_by": 3,
+                "resources": [
+                    {"id": 1, "endpoints": 2, "types": ["opaque"], "last_received_at": "2026-03-01T12:00:00Z"}
+                ],
+            }
+        ],
+        "next": None,
+    },
     "Models": {
         "items": [
             {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flownexus_local.connection import read_connection
+from harness.lockstep import LockstepDevice
 from harness.waiting import blocking_until
 from integration.local.conftest import NODE, Run
 
@@ -31,10 +33,15 @@ def test_devices_and_models_are_reached_from_the_command_line(run: Run, tmp_path
     assert run("observe", NODE, "6/0").returncode == 0
     assert run("observe", NODE, "6/0", "--cancel").returncode == 0
 
+    with LockstepDevice(read_connection(tmp_path).coap_port, "silo-1") as silo:
+        silo.register("</26241/0>")
+    unknown = "26241 (no model), listed by 1\n"
+    blocking_until(lambda: run("model", "unknown").stdout == unknown, 10, "the unknown object in the list")
     (tmp_path / "silo.xml").write_text(SILO)
     assert run("model", "add", "silo.xml").stdout == "26241 1.0 Silo\n"
     uploaded = "26241 1.0 Silo (uploaded)\n"
     blocking_until(lambda: uploaded in run("model", "list").stdout, 10, "the model in the list")
+    assert run("model", "unknown").stdout == ""
     kept = run("model", "remove", "3", "1.0")
     assert kept.returncode == 2
     assert "part of the installation" in kept.stderr
