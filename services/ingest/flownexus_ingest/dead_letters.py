@@ -17,9 +17,16 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "ingest"
 
+MAX_PAYLOAD_BYTES = 600_000
+"""Of a message that its letter holds: in base64, with reason and headers (NATS: 64 KiB), below NATS's 1 MiB."""
+
 
 async def set_aside(js: JetStreamContext, stream: str, message: Message, reason: str, now: datetime) -> None:
-    """Store the message as a dead letter; returns once it is stored. Raises what a publish raises."""
+    """Store the message as a dead letter; returns once it is stored. Raises what a publish raises.
+
+    A message that its letter cannot hold stays where it is, in the stream, and the letter says so.
+    """
+    too_large = len(message.payload) > MAX_PAYLOAD_BYTES
     letter = DeadLetter(
         service=SERVICE,
         reason=reason[:2000],
@@ -27,7 +34,8 @@ async def set_aside(js: JetStreamContext, stream: str, message: Message, reason:
         stream_sequence=message.sequence,
         subject=message.subject,
         headers=dict(message.headers),
-        payload=b64encode(message.payload).decode(),
+        payload="" if too_large else b64encode(message.payload).decode(),
+        payload_in_stream=too_large,
         time=now,
     )
     await js.publish(

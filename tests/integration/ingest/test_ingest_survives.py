@@ -76,6 +76,22 @@ async def test_bad_messages_become_dead_letters_and_the_others_rows(
     await until(lambda: shown(ingest, *wanted), what="the metrics")
 
 
+async def test_a_bad_message_too_large_for_a_letter_holds_nothing_up(
+    js: JetStreamContext, database_url: str, service: Start
+) -> None:
+    large = EventMessage("lwm2m.event.dev-1.reported", b"\xff" * 1_000_000, "bad-1")
+    service("flownexus_ingest")
+    last = await publish(js, large, *temperatures(3))
+    await projected(database_url, last)
+
+    assert rows(database_url, "select count(*) from resource") == [(3,)]
+    (letter,) = await dead_letters(js)
+    assert (letter["payload"], letter["payload_in_stream"]) == ("", True)
+    assert letter["headers"]["Nats-Msg-Id"] == "bad-1"
+    kept = await js.get_msg(letter["stream"], letter["stream_sequence"])
+    assert kept.data == large.payload
+
+
 CONTENT = (
     "select e.name, t.object_id, t.resource_id, r.object_instance_id, r.resource_instance_id, r.time, "
     "r.stream_sequence, r.record_index, r.received_at, r.value_number, r.value_text "
