@@ -104,6 +104,9 @@ class Report(Frozen):
     content_format: int | None
     payload: str = Field(description="Base64 of the payload as received.")
     undecoded: str | None = None
+    retry_of: int | None = Field(
+        default=None, description="Stream sequence of the report of that time that these values were decoded from."
+    )
     received_at: AwareDatetime
 
 

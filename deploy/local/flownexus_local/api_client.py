@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -66,6 +67,41 @@ class UnknownObject(BaseModel):
     name: str | None
     listed_by: int
     resources: list[UnknownResource]
+
+
+class UndecodedReport(BaseModel):
+    """A report of a device that could not be decoded."""
+
+    id: str
+    endpoint: str
+    received_at: datetime
+    content_format: int | None
+    size: int
+    reason: str
+    decoded_at: datetime | None
+
+
+class DecodedValue(BaseModel):
+    """A value that a retry found."""
+
+    path: str
+    type: str
+
+
+class RetriedAll(BaseModel):
+    """How a retry of all undecoded reports went."""
+
+    decoded: int
+    left: int
+
+
+class DeadLetter(BaseModel):
+    """A message that no service could process."""
+
+    id: int
+    service: str
+    reason: str
+    subject: str
 
 
 class ApiClient:
@@ -148,6 +184,46 @@ class ApiClient:
     def models(self) -> list[KnownObject]:
         """All object models."""
         return self._models(self._client.get(f"{API}/models"))
+
+    def undecoded(self, endpoint: str | None, state: str | None) -> Iterator[UndecodedReport]:
+        """Reports that could not be decoded, the newest first."""
+        query = {name: value for name, value in (("endpoint", endpoint), ("state", state)) if value is not None}
+        yield from map(UndecodedReport.model_validate, self._every(f"{API}/undecoded", query))
+
+    def undecoded_payload(self, report: str) -> bytes:
+        """The payload of one."""
+        return b64decode(self._json(self._client.get(f"{API}/undecoded/{quote(report, safe='')}"))["payload"])
+
+    def retry_undecoded(self, report: str, content_format: int | None, base_path: str | None) -> list[DecodedValue]:
+        """Decode one again: its values."""
+        by = {"content_format": content_format, "base_path": base_path}
+        answer = self._json(self._client.post(f"{API}/undecoded/{quote(report, safe='')}/retry", json=by))
+        return [DecodedValue.model_validate(value) for value in answer["values"]]
+
+    def retry_all_undecoded(self) -> RetriedAll:
+        """Decode again what waits."""
+        return RetriedAll.model_validate(self._json(self._client.post(f"{API}/undecoded/retry")))
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Messages that no service could process, the oldest first."""
+        yield from map(DeadLetter.model_validate, self._every(f"{API}/dead-letters", {}))
+
+    def retry_dead_letter(self, letter: int) -> str:
+        """Publish one again: its subject."""
+        return str(self._json(self._client.post(f"{API}/dead-letters/{letter}/retry"))["subject"])
+
+    def delete_dead_letter(self, letter: int) -> str:
+        """Take one away: the subject of its message."""
+        return str(self._json(self._client.delete(f"{API}/dead-letters/{letter}"))["subject"])
+
+    def _every(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            page = self._json(self._client.get(path, params=query | ({"cursor": cursor} if cursor else {})))
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
 
     def unknown_objects(self) -> list[UnknownObject]:
         """What devices list or sent that no model names."""

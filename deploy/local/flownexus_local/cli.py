@@ -27,6 +27,7 @@ from flownexus_local.migration import migrate_servers
 from flownexus_local.model_commands import model_app
 from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.profile_commands import profile_app, tag_app
+from flownexus_local.quarantine_commands import dead_letter_app, undecoded_app
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
@@ -64,6 +65,8 @@ user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(model_app, name="model")
 app.add_typer(profile_app, name="profiles")
+app.add_typer(undecoded_app, name="undecoded")
+app.add_typer(dead_letter_app, name="dead-letters")
 app.add_typer(device_app)
 app.add_typer(tag_app)
 

@@ -75,11 +75,12 @@ class UndecodedReport(Base):
     __tablename__ = "undecoded_report"
     __table_args__ = (Index("ix_undecoded_report_series", "endpoint_id", "received_at"),)
 
+    received_at: Mapped[datetime] = mapped_column(primary_key=True)
     stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
-    received_at: Mapped[datetime]
     trigger: Mapped[str]
     paths: Mapped[str | None] = mapped_column(doc="What was observed or read, joined by a comma; null where unknown.")
     content_format: Mapped[int | None]
     payload: Mapped[bytes]
     reason: Mapped[str]
+    decoded_at: Mapped[datetime | None] = mapped_column(doc="When a retry of it was stored as values.")

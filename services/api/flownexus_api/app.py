@@ -18,6 +18,7 @@ from flownexus_api.openapi import document
 from flownexus_api.parts import Parts
 from flownexus_api.routers import (
     auth,
+    dead_letters,
     endpoints,
     events,
     history,
@@ -31,6 +32,7 @@ from flownexus_api.routers import (
     statistics,
     stream,
     tags,
+    undecoded,
     users,
 )
 from flownexus_api.too_large import TooLargeAsProblem
@@ -52,6 +54,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     profiles.router,
     profile_applications.router,
     models.router,
+    undecoded.router,
+    dead_letters.router,
     events.router,
     logs.router,
     statistics.router,

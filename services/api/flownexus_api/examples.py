@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flownexus_schemas import subjects
+
 ENDPOINT: dict[str, Any] = {
     "name": "urn:imei:123456789012345",
     "status": "online",
@@ -199,6 +201,18 @@ STATISTICS: dict[str, Any] = {
     "deregistrations_last_day": 1,
 }
 
+REPORTED = subjects.event("node-7", subjects.EventKind.REPORTED)
+UNDECODED: dict[str, Any] = {
+    "id": "1772366400250000-7",
+    "endpoint": "node-7",
+    "received_at": "2026-03-01T12:00:00.250000Z",
+    "trigger": "notify",
+    "paths": ["3/0"],
+    "content_format": 11542,
+    "size": 2,
+    "reason": "the TLV ends in the middle of a value",
+    "decoded_at": None,
+}
 STREAM = """event: updated
 id: 1040
 data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subject":"urn:imei:123456789012345",\
@@ -235,6 +249,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "resources": 1,
         "uploaded": True,
     },
+    "UndecodedReports": {"items": [UNDECODED], "next": None},
+    "UndecodedPayload": {**UNDECODED, "payload": "wgA="},
+    "Retried": {
+        "id": "1772366400250000-7",
+        "values": [{"path": "3/0/0", "type": "string", "time": "2026-03-01T12:00:00.250000Z"}],
+    },
+    "RetriedAll": {"decoded": 3, "left": 1},
+    "DeadLetters": {
+        "items": [
+            {
+                "id": 7,
+                "service": "ingest",
+                "reason": "InvalidMessage: not an event: type: Input should be a known event",
+                "subject": REPORTED,
+                "stream": subjects.Stream.EVENTS.value,
+                "stream_sequence": 1234,
+                "time": "2026-03-01T12:00:00Z",
+                "payload": "e30=",
+            }
+        ],
+        "next": None,
+    },
+    "Done": {"id": 7, "subject": REPORTED},
     "DefinedObject": {
         "id": 26241,
         "version": "1.0",

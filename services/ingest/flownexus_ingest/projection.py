@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import floor
 
 from flownexus_ingest.endpoint_changes import EndpointChange
-from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Rows, TypeKey, Undecoded
+from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Retried, Rows, TypeKey, Undecoded
 from flownexus_ingest.value_types import ValueTypes
 from flownexus_ingest.values import ValueColumns
 from flownexus_runtime.stream_message import Message
@@ -107,6 +107,8 @@ def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTy
         rows.happenings.append(Happening(newest, sequence, event.subject, event_type, report.received_at, readings))
     if undecoded is not None:
         rows.undecoded.append(undecoded)
+    if report.retry_of is not None:
+        rows.retried.append(Retried(event.time, report.received_at, report.retry_of, event.subject))
 
 
 def _change(rows: Rows, event: Event, sequence: int) -> EndpointChange:

@@ -77,6 +77,15 @@ class Log(NamedTuple):
     text: str
 
 
+class Retried(NamedTuple):
+    """A row of `undecoded_report` whose values are stored now."""
+
+    decoded_at: datetime
+    received_at: datetime
+    stream_sequence: int
+    endpoint: str
+
+
 class Undecoded(NamedTuple):
     """A row of `undecoded_report`."""
 
@@ -109,6 +118,7 @@ class Rows:
     decoded_by: dict[TypeKey, str] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
+    retried: list[Retried] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
     def add_reading(self, reading: Reading) -> None:

@@ -21,6 +21,10 @@ _START = """
 insert into stream_position (stream, stream_created_at, sequence, updated_at) values (%s, %s, 0, now())
 on conflict (stream) do update set stream_created_at = excluded.stream_created_at, sequence = 0, updated_at = now()
 """
+_MARK_DECODED = """
+update undecoded_report set decoded_at = coalesce(decoded_at, %s)
+where received_at = %s and stream_sequence = %s and endpoint_id = %s
+"""
 _VERSIONS = "select name, object_versions from endpoint where object_versions <> '{}'"
 _MOVE = "update stream_position set sequence = %s, updated_at = now() where stream = %s"
 _FORGET_SEQUENCES = (
@@ -131,6 +135,9 @@ class Writer:
             await stages.UNDECODED_REPORT.add(
                 cursor, ((row.stream_sequence, endpoints[row.endpoint], *row[2:]) for row in rows.undecoded)
             )
+
+        if rows.retried:
+            await cursor.executemany(_MARK_DECODED, [(*r[:3], endpoints[r.endpoint]) for r in rows.retried])
 
     def _reading_rows(self, readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
         endpoints, types = self._identifiers.endpoints, self._identifiers.types

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flownexus_local.connection import read_connection
-from harness.lockstep import LockstepDevice
+from harness.lockstep import CON, CONTENT_FORMAT, POST, TLV, URI_PATH, LockstepDevice, datagram, uint
 from harness.waiting import blocking_until
 from integration.local.conftest import NODE, Run
 
@@ -35,6 +35,21 @@ def test_devices_and_models_are_reached_from_the_command_line(run: Run, tmp_path
 
     with LockstepDevice(read_connection(tmp_path).coap_port, "silo-1") as silo:
         silo.register("</26241/0>")
+        options = [(URI_PATH, b"dp"), (CONTENT_FORMAT, uint(TLV))]
+        silo.exchange(datagram(CON, POST, next(silo.message_ids), b"s", options, b'[{"n":"/3303/0/5700","v":21.5}]'))
+    blocking_until(lambda: "silo-1" in run("undecoded", "list").stdout, 10, "the report that has another format")
+    listed = run("undecoded", "list", "--endpoint", "silo-1").stdout
+    report = listed.split()[0]
+    assert "31 bytes, format 11542: " in listed
+    assert run("undecoded", "show", report).stdout.startswith("5b 7b 22 6e")
+    assert run("undecoded", "retry").stdout == "0 decoded, 1 left\n"
+    refused = run("undecoded", "retry", report)
+    assert (refused.returncode, "still cannot be decoded" in refused.stderr) == (2, True)
+    assert run("undecoded", "retry", report, "--format", "110").stdout == "3303/0/5700 float\n"
+    blocking_until(lambda: run("undecoded", "list").stdout == "", 10, "the report decoded")
+    assert "(decoded)" in run("undecoded", "list", "--all").stdout
+    assert run("dead-letters", "list").stdout == ""
+    assert "no dead letter 7" in run("dead-letters", "retry", "7").stderr
     unknown = "26241 (no model), listed by 1\n"
     blocking_until(lambda: run("model", "unknown").stdout == unknown, 10, "the unknown object in the list")
     (tmp_path / "silo.xml").write_text(SILO)

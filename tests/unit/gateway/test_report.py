@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.uplink import report as reports
-from flownexus_gateway.uplink.report import Report, decode, wire_value, write_event
+from flownexus_gateway.uplink.report import Report, decode, write_event
 from flownexus_schemas.cloudevent import utc
 from flownexus_schemas.events import Address, ObservationRef, Registration, ReportedRecord, Trigger, ValuesReported
 from flownexus_schemas.events import Report as ReportModel
@@ -22,6 +22,7 @@ from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.timestamps import TimedRecord
 from flownexus_schemas.registrations import Observation, StoredRegistration
+from flownexus_schemas.reported_values import wire_value
 
 RECEIVED_AT = 1_795_392_000.25
 OBSERVATION = Observation(token="0102030405060708", paths=("3303/0/5700", "3304"), composite=True)

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Path, Request
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import BaseModel, Field
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
-from flownexus_api.access import BriefAdministrator, Person, Viewer
+from flownexus_api.access import BriefAdministrator, Viewer
+from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
 from flownexus_api.parts import Database, Parts, PartsDep
@@ -22,7 +23,6 @@ from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 from flownexus_schemas.lwm2m.object_model import ObjectModel
 from flownexus_schemas.lwm2m.path import MAX_ID
 from flownexus_schemas.subjects import Bucket
-from flownexus_schemas.tables import AuditEntry
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -168,7 +168,7 @@ async def put_models(who: BriefAdministrator, parts: PartsDep, http: Request) ->
         models = parse_ddf(xml)
     except InvalidObjectModel as error:
         raise InvalidRequest(f"This is no object model: {error}.") from error
-    await _audit(parts, who, "model.uploaded", ", ".join(map(model_key, models)), http)
+    await write_down(parts, who, "model.uploaded", ", ".join(map(model_key, models)), http)
     js = parts.bus.jetstream()
     try:
         bucket = await js.key_value(Bucket.OBJECT_MODELS)
@@ -191,7 +191,7 @@ async def delete_model(
         raise Conflict(
             f"Object {object_id} in version {version} is part of the installation; only uploaded models can be removed."
         )
-    await _audit(parts, who, "model.removed", model_key(model), http)
+    await write_down(parts, who, "model.removed", model_key(model), http)
     try:
         bucket = await parts.bus.jetstream().key_value(Bucket.OBJECT_MODELS)
         await bucket.delete(model_key(model))
@@ -206,18 +206,6 @@ def _model(parts: Parts, object_id: int, version: str) -> ObjectModel:
     if model is None:
         raise NotFound(f"There is no model of object {object_id} in version {version!r}.")
     return model
-
-
-async def _audit(parts: Parts, who: Person, action: str, target: str, http: Request) -> None:
-    async with parts.engine.begin() as connection:
-        await connection.execute(
-            insert(AuditEntry).values(
-                actor=who.name,
-                action=action,
-                target=target[:1000],
-                source_address=http.client.host if http.client else None,
-            )
-        )
 
 
 def _known(model: ObjectModel, *, uploaded: bool) -> KnownObject:

@@ -8,16 +8,15 @@ from fastapi import APIRouter, Body, Request
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import ConfigDict
-from sqlalchemy import insert
 
 from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName
 from flownexus_api.parts import PartsDep
 from flownexus_schemas import subjects
 from flownexus_schemas.endpoint_tags import EndpointTags
 from flownexus_schemas.errors import Unavailable
-from flownexus_schemas.tables import AuditEntry
 
 router = APIRouter(prefix="/endpoints/{endpoint}/tags", tags=["endpoints"])
 
@@ -45,16 +44,7 @@ async def put_tags(
     """
     key = subjects.endpoint_key(name)
     js = parts.bus.jetstream()
-    async with parts.engine.begin() as connection:
-        await connection.execute(
-            insert(AuditEntry).values(
-                actor=who.name,
-                action="endpoint.tagged",
-                target=name.replace("\0", "\N{SYMBOL FOR NULL}"),
-                source_address=http.client.host if http.client else None,
-                details={"tags": list(given.tags)},
-            )
-        )
+    await write_down(parts, who, "endpoint.tagged", name, http, details={"tags": list(given.tags)})
     value = given.model_dump_json().encode()
     try:
         bucket = await js.key_value(subjects.Bucket.ENDPOINT_TAGS)

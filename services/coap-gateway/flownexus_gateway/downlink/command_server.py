@@ -22,7 +22,7 @@ from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.publisher import Publisher, until_kept
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
-from flownexus_gateway.uplink.report import Report, decode, wire_value
+from flownexus_gateway.uplink.report import Report, decode
 from flownexus_gateway.uplink.uplink import assumed_format
 from flownexus_runtime.large_messages import LargeMessages, Outgoing
 from flownexus_schemas import subjects
@@ -47,6 +47,7 @@ from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.operations.messages import KeptAnswer
 from flownexus_schemas.registrations import Observation
+from flownexus_schemas.reported_values import wire_value
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from typing import NamedTuple
 
 import orjson
@@ -16,9 +15,9 @@ from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
-from flownexus_schemas.lwm2m.record import Value
 from flownexus_schemas.lwm2m.timestamps import TimedRecord, anchor
 from flownexus_schemas.registrations import Observation
+from flownexus_schemas.reported_values import wire_value
 
 MAX_EVENT_BYTES = 900_000
 """NATS takes 1 MiB; a report above this is published raw."""
@@ -88,6 +87,7 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
         "content_format": report.content_format,
         "payload": base64.b64encode(report.payload).decode(),
         "undecoded": undecoded,
+        "retry_of": None,
         "received_at": received_at,
     }
     event = {
@@ -104,12 +104,3 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
     if len(written) > MAX_EVENT_BYTES and records:
         return write_event(report, [], f"{len(records)} values are more than one message holds", event_id, source)
     return written
-
-
-def wire_value(value: Value) -> bool | int | float | str:
-    """A value as the bus has it: bytes in base64, a float that JSON lacks by its name."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

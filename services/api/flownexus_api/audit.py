@@ -1,0 +1,35 @@
+"""Who changed what: an entry for each change, written before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import Request
+from sqlalchemy import insert
+
+from flownexus_api.access import Person
+from flownexus_api.parts import Parts
+from flownexus_schemas.tables import AuditEntry
+
+MAX_TARGET = 1000
+
+
+async def write_down(
+    parts: Parts,
+    who: Person,
+    action: str,
+    target: str | None,
+    http: Request,
+    *,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    """In a transaction of its own. A NUL in `target`, which PostgreSQL has not, is shown by its symbol."""
+    entry = insert(AuditEntry).values(
+        actor=who.name,
+        action=action,
+        target=None if target is None else target.replace("\0", "\N{SYMBOL FOR NULL}")[:MAX_TARGET],
+        source_address=http.client.host if http.client else None,
+        details=None if details is None else dict(details),
+    )
+    async with parts.engine.begin() as connection:
+        await connection.execute(entry)

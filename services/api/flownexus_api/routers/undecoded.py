@@ -1,0 +1,227 @@
+"""The quarantine: reports whose payload could not be decoded, kept as they came."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row, Select, select, tuple_
+
+from flownexus_api import undecoded_reports
+from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.audit import write_down
+from flownexus_api.documented import READ_ONE, answers
+from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
+from flownexus_api.parts import Database, PartsDep
+from flownexus_schemas.errors import Conflict, InvalidRequest, NotFound
+from flownexus_schemas.tables import Endpoint
+from flownexus_schemas.tables import UndecodedReport as Stored
+
+router = APIRouter(prefix="/undecoded", tags=["quarantine"])
+
+KEY = (Stored.received_at, Stored.stream_sequence)
+MOST_AT_ONCE = 1000
+
+ReportId = Annotated[
+    str, Path(pattern=r"^[0-9]{1,17}-[0-9]{1,18}$", description="As the list has it.", examples=["1772366400250000-7"])
+]
+
+
+class UndecodedReport(BaseModel):
+    """A report of a device that no codec could read."""
+
+    id: str
+    endpoint: str
+    received_at: datetime
+    trigger: str
+    paths: list[str] = Field(description="What was observed; empty where it is not known.")
+    content_format: int | None = Field(description="As the device stated it.")
+    size: int = Field(description="Bytes of the payload.")
+    reason: str
+    decoded_at: datetime | None = Field(description="When a retry was stored; null while it waits for one.")
+
+
+class UndecodedPayload(UndecodedReport):
+    """A report of a device that no codec could read, with its payload in base64."""
+
+    payload: str
+
+
+class UndecodedReports(Page[UndecodedReport]):
+    """A page of reports, the newest first."""
+
+
+class Retry(BaseModel):
+    """What to decode it by where the device stated it wrongly, or not at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content_format: int | None = Field(default=None, ge=0, le=65535, description="In place of the device's.")
+    base_path: str | None = Field(default=None, max_length=30, description="Of the request.", examples=["3303/0"])
+
+
+class DecodedValue(BaseModel):
+    """A value that the retry found."""
+
+    path: str
+    type: str
+    time: datetime
+
+
+class Retried(BaseModel):
+    """The values are stored within a second, with the time of their first receipt."""
+
+    id: str
+    values: list[DecodedValue]
+
+
+class RetriedAll(BaseModel):
+    """How a retry of all that wait went; `left` are those that still cannot be decoded."""
+
+    decoded: int
+    left: int
+
+
+@router.get("", responses=READ_ONE)
+async def list_undecoded(
+    *,
+    _: Viewer,
+    database: Database,
+    endpoint: Annotated[str | None, Query(pattern=NO_NUL, max_length=255, description="Only of this endpoint.")] = None,
+    state: Annotated[Literal["waiting", "decoded"] | None, Query(description="Only these; both if not given.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> UndecodedReports:
+    """Reports that could not be decoded, the newest first, without their payloads."""
+    query = _query().order_by(*(column.desc() for column in KEY)).limit(limit + 1)
+    if endpoint is not None:
+        query = query.where(Endpoint.name == endpoint)
+    if state is not None:
+        query = query.where(Stored.decoded_at.is_(None) if state == "waiting" else Stored.decoded_at.is_not(None))
+    if cursor is not None:
+        query = query.where(tuple_(*KEY) < tuple_(*keys_of(cursor, "undecoded", (datetime, int))))
+    rows, more = page_of((await database.execute(query)).all(), limit)
+    last = cursor_of("undecoded", rows[-1].received_at, rows[-1].stream_sequence) if more else None
+    return UndecodedReports(items=[UndecodedReport(**_shown(row)) for row in rows], next=last)
+
+
+@router.get("/{report}", responses=READ_ONE)
+async def get_undecoded(_: Viewer, database: Database, report: ReportId) -> UndecodedPayload:
+    """One of them, with its payload."""
+    row = (await database.execute(_one(report))).one_or_none()
+    if row is None:
+        raise _unknown(report)
+    return UndecodedPayload(**_shown(row), payload=base64.b64encode(row.payload).decode())
+
+
+@router.post("/retry", responses=answers(401, 403, 422, 503))
+async def retry_all_undecoded(
+    *,
+    who: BriefOperator,
+    parts: PartsDep,
+    http: Request,
+    endpoint: Annotated[str | None, Query(pattern=NO_NUL, max_length=255, description="Only of this endpoint.")] = None,
+) -> RetriedAll:
+    """Try all that wait, 1,000 of them at most, with the models of today: for operators, after an upload of a model."""
+    query = _query().where(Stored.decoded_at.is_(None)).order_by(*KEY).limit(MOST_AT_ONCE)
+    if endpoint is not None:
+        query = query.where(Endpoint.name == endpoint)
+    async with parts.engine.begin() as connection:
+        rows = (await connection.execute(query)).all()
+    await write_down(parts, who, "undecoded.retried", endpoint, http)
+    done = 0
+    for row in rows:
+        try:
+            records, content_format = undecoded_reports.decoded(row, parts.models, None, None)
+        except InvalidRequest:
+            continue
+        await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
+        done += 1
+    return RetriedAll(decoded=done, left=len(rows) - done)
+
+
+@router.post("/{report}/retry", responses=answers(401, 403, 404, 409, 422, 503))
+async def retry_undecoded(
+    *, who: BriefOperator, parts: PartsDep, report: ReportId, http: Request, by: Annotated[Retry, Body()]
+) -> Retried:
+    """Try one with the models of today, in another Content-Format where the device stated it wrongly. For operators.
+
+    What still cannot be decoded is 422 with the reason, and stays as it is; what was decoded before is 409.
+    """
+    async with parts.engine.begin() as connection:
+        row = (await connection.execute(_one(report))).one_or_none()
+    if row is None:
+        raise _unknown(report)
+    if row.decoded_at is not None:
+        raise Conflict(f"The report {report} was decoded at {row.decoded_at:%Y-%m-%dT%H:%M:%SZ} and stored.")
+    records, content_format = undecoded_reports.decoded(row, parts.models, by.content_format, by.base_path)
+    await write_down(parts, who, "undecoded.retried", report, http)
+    await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
+    values = [
+        DecodedValue(path=str(record.path), type=record.type.value, time=datetime.fromtimestamp(record.time, UTC))
+        for record in records
+    ]
+    return Retried(id=report, values=values)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> datetime:
+    """Raises InvalidRequest."""
+    try:
+        return _EPOCH + microseconds * _MICROSECOND
+    except OverflowError as error:
+        raise InvalidRequest("report: take its id from the list.") from error
+
+
+_select: Callable[..., Select[Any]] = select
+
+
+def _query() -> Select[Any]:
+    query: Select[Any] = _select(
+        *KEY,
+        Stored.trigger,
+        Stored.paths,
+        Stored.content_format,
+        Stored.payload,
+        Stored.reason,
+        Stored.decoded_at,
+        Endpoint.name,
+        Endpoint.registration_id,
+        Endpoint.object_versions,
+        Endpoint.root_path,
+    ).join(Endpoint, Endpoint.id == Stored.endpoint_id)
+    return query
+
+
+def _one(report: str) -> Select[Any]:
+    microseconds, sequence = map(int, report.split("-"))
+    return _query().where(Stored.received_at == _moment(microseconds), Stored.stream_sequence == sequence)
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": f"{_microseconds(row.received_at)}-{row.stream_sequence}",
+        "endpoint": row.name,
+        "received_at": row.received_at,
+        "trigger": row.trigger,
+        "paths": row.paths.split(",") if row.paths else [],
+        "content_format": row.content_format,
+        "size": len(row.payload),
+        "reason": row.reason,
+        "decoded_at": row.decoded_at,
+    }
+
+
+def _unknown(report: str) -> NotFound:
+    return NotFound(f"There is no undecoded report {report!r}; take its id from the list.")

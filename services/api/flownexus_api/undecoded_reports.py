@@ -1,0 +1,123 @@
+"""A report that could not be decoded, tried again with the models, or the Content-Format, of today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+from sqlalchemy import Row
+
+from flownexus_schemas import subjects
+from flownexus_schemas.cloudevent import utc
+from flownexus_schemas.errors import InvalidMessage, InvalidRequest, Unavailable
+from flownexus_schemas.events import Report, ReportedRecord, Trigger, ValuesReported, parse_event
+from flownexus_schemas.lwm2m import codecs
+from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.errors import Lwm2mError
+from flownexus_schemas.lwm2m.object_model import ObjectModels
+from flownexus_schemas.lwm2m.path import Path
+from flownexus_schemas.lwm2m.timestamps import TimedRecord, anchor
+from flownexus_schemas.reported_values import wire_value
+from flownexus_schemas.subjects import EventKind, Stream
+
+Undecoded = Row[Any]
+"""A row of `undecoded_report` with name, object_versions and root_path of its endpoint."""
+
+
+def decoded(
+    row: Undecoded, models: ObjectModels, content_format: int | None, base_path: str | None
+) -> tuple[list[TimedRecord], int]:
+    """The values of the payload, and the Content-Format that they were read in.
+
+    `content_format` in place of what the device stated; `base_path` of the request where that is not known. Raises
+    InvalidRequest with the reason.
+    """
+    base = _base(row, base_path)
+    stated = row.content_format if content_format is None else content_format
+    format_ = _assumed(base) if stated is None else stated
+    versions = {int(object_id): version for object_id, version in row.object_versions.items()}
+    try:
+        records = codecs.decode(row.payload, format_, base, models, versions, root_path=row.root_path or "/")
+    except Lwm2mError as error:
+        raise InvalidRequest(f"It still cannot be decoded: {error}.") from error
+    if not records:
+        raise InvalidRequest("It still cannot be decoded: the payload has no values.")
+    return anchor(records, row.received_at.timestamp()), format_
+
+
+async def publish(js: JetStreamContext, row: Undecoded, records: list[TimedRecord], content_format: int) -> None:
+    """Publish the values as the report that they should have been. The same report and format twice is once.
+
+    Raises Unavailable.
+    """
+    report = await _original(js, row)
+    again = report.model_copy(
+        update={
+            "records": tuple(_reported(record, row) for record in records),
+            "content_format": content_format,
+            "undecoded": None,
+            "retry_of": row.stream_sequence,
+        }
+    )
+    key = f"{row.name}\0{row.stream_sequence}\0{row.received_at.isoformat()}\0{content_format}"
+    event_id = sha256(key.encode()).hexdigest()[:32]
+    event = ValuesReported(id=event_id, source="/api", subject=row.name, time=datetime.now(UTC), data=again)
+    try:
+        await js.publish(
+            subjects.event(row.name, EventKind.REPORTED),
+            event.model_dump_json().encode(),
+            headers={"Nats-Msg-Id": event_id},
+        )
+    except (NatsError, APIError, TimeoutError) as error:
+        raise Unavailable("The message bus does not take the values; try again shortly.") from error
+
+
+async def _original(js: JetStreamContext, row: Undecoded) -> Report:
+    """The report as the gateway published it; made up from the row where the stream has it no more."""
+    try:
+        message = await js.get_msg(Stream.EVENTS, seq=row.stream_sequence)
+        event = parse_event(message.data or b"")
+    except (NotFoundError, InvalidMessage):
+        event = None
+    except (NatsError, TimeoutError) as error:
+        raise Unavailable("The message bus does not give the report; try again shortly.") from error
+    if isinstance(event, ValuesReported) and event.subject == row.name and event.data.received_at == row.received_at:
+        return event.data
+    made: Mapping[str, Any] = {
+        "registration_id": row.registration_id or "",
+        "trigger": Trigger(row.trigger),
+        "composite": False,
+        "records": (),
+        "content_format": row.content_format,
+        "payload": "",
+        "received_at": row.received_at,
+    }
+    return Report(**made)
+
+
+def _reported(record: TimedRecord, row: Undecoded) -> ReportedRecord:
+    return ReportedRecord(
+        path=str(record.path),
+        type=record.type,
+        value=wire_value(record.value),
+        time=row.received_at if record.anchored else utc(record.time),
+        anchored=record.anchored,
+    )
+
+
+def _base(row: Undecoded, base_path: str | None) -> Path:
+    """What was asked for: the one path that was observed, else the root. Raises InvalidRequest."""
+    known = row.paths if row.paths and "," not in row.paths else ""
+    try:
+        return Path.parse(base_path if base_path is not None else known)
+    except Lwm2mError as error:
+        raise InvalidRequest(f"base_path: {error}.") from error
+
+
+def _assumed(base: Path) -> int:
+    return ContentFormat.TEXT if base.depth >= 3 else ContentFormat.TLV

@@ -1,0 +1,202 @@
+"""What could not be decoded, and what could not be processed: read and retried over REST."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from nats.js import JetStreamContext
+
+from flownexus_api import accounts
+from flownexus_schemas.subjects import Stream
+from harness.event_messages import event_message
+from harness.lockstep import CON, CONTENT_FORMAT, POST, SENML_JSON, TLV, URI_PATH, LockstepDevice, datagram, uint
+from harness.rows import rows
+from harness.waiting import until
+from integration.api.conftest import PASSWORD
+
+if TYPE_CHECKING:
+    from conftest import ServiceFactory
+
+UNDECODED, LETTERS = "/api/v1/undecoded", "/api/v1/dead-letters"
+NAME = "node-1"
+TLV_21_5 = b"\x68\x00\x07\xe4\x16\x44\x41\xac\x00\x00"  # object instance 0: 3303/0/5700 = 21.5, if the object is 3303
+
+
+class System:
+    """A device, the API, and who asks it."""
+
+    def __init__(self, client: httpx.AsyncClient, device: LockstepDevice, database_url: str) -> None:
+        self.client, self.device, self.database_url = client, device, database_url
+
+    async def log_in(self, role: str) -> None:
+        accounts.add_user(self.database_url, role, role, PASSWORD)
+        answer = await self.client.post("/api/v1/auth/token", data={"username": role, "password": PASSWORD})
+        self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    async def send(self, payload: bytes, content_format: int) -> None:
+        """The device sends a payload, and it is acknowledged."""
+        options = [(URI_PATH, b"dp"), (CONTENT_FORMAT, uint(content_format))]
+        data = datagram(CON, POST, next(self.device.message_ids), b"s", options, payload)
+        await asyncio.to_thread(self.device.exchange, data)
+
+    async def items(self, path: str = UNDECODED, **query: str) -> list[dict[str, Any]]:
+        answer = await self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    async def listed(self, count: int, path: str = UNDECODED, **query: str) -> list[dict[str, Any]]:
+        async def enough() -> list[dict[str, Any]] | None:
+            found = await self.items(path, **query)
+            return found if len(found) == count else None
+
+        found: list[dict[str, Any]] = await until(enough, 20, f"{count} at {path}")
+        return found
+
+    def values(self) -> list[tuple[Any, ...]]:
+        return rows(
+            self.database_url,
+            "select t.object_id, t.resource_id, r.value_float, r.received_at from resource r "
+            "join resource_type t on t.id = r.resource_type_id where t.object_id = 3303 order by r.time",
+        )
+
+
+@pytest.fixture
+async def system(js: JetStreamContext, service: ServiceFactory, database_url: str) -> Any:
+    gateway, api = service("flownexus_gateway"), service("flownexus_api")
+    service("flownexus_ingest")
+    with LockstepDevice(int(gateway.env["FLOWNEXUS_COAP_PORT"]), NAME) as device:
+        device.register('</>;rt="oma.lwm2m",</1/0>')
+        async with httpx.AsyncClient(base_url=api.health_url, timeout=30, trust_env=False) as client:
+            system = System(client, device, database_url)
+            await system.log_in("operator")
+            yield system
+
+
+async def test_a_report_in_a_wrongly_stated_format_becomes_values_once_when_it_is_retried(system: System) -> None:
+    await system.send(b'[{"n":"/3303/0/5700","v":21.5}]', TLV)
+    (listed,) = await system.listed(1, endpoint=NAME, state="waiting")
+    assert (listed["endpoint"], listed["content_format"], listed["size"]) == (NAME, TLV, 31)
+    assert listed["reason"]
+    assert await system.items(endpoint="another") == []
+    one = f"{UNDECODED}/{listed['id']}"
+    kept = (await system.client.get(one)).json()
+    assert base64.b64decode(kept["payload"]) == b'[{"n":"/3303/0/5700","v":21.5}]'
+
+    for by in ({}, {"content_format": 40}, {"content_format": SENML_JSON, "base_path": "x"}):
+        refused = await system.client.post(f"{one}/retry", json=by)
+        assert refused.status_code == 422, refused.text
+    assert "still cannot be decoded" in (await system.client.post(f"{one}/retry", json={})).json()["detail"]
+    assert len(await system.items(state="waiting")) == 1
+
+    for _ in range(2):
+        answer = await system.client.post(f"{one}/retry", json={"content_format": SENML_JSON})
+        assert answer.status_code in {200, 409}, answer.text
+    (decoded,) = await system.listed(1, state="decoded")
+    assert decoded["decoded_at"] is not None
+    assert await system.items(state="waiting") == []
+    (value,) = system.values()
+    assert value[:3] == (3303, 5700, 21.5)
+    assert value[3].isoformat().replace("+00:00", "Z")[:26] == listed["received_at"][:26].removesuffix("Z")
+    again = await system.client.post(f"{one}/retry", json={"content_format": SENML_JSON})
+    assert again.status_code == 409
+    audited = rows(
+        system.database_url, "select distinct actor, target from audit_entry where action = 'undecoded.retried'"
+    )
+    assert audited == [("operator", listed["id"])]
+
+
+async def test_the_path_that_was_asked_for_can_be_named_and_all_that_wait_be_tried(system: System) -> None:
+    await system.send(b"\xe4\x16\x44\x41\xac\x00\x00", TLV)  # resource 5700 of an instance that a Send cannot name
+    await system.send(b"\xc8\x00", TLV)
+    truncated, resource = await system.listed(2)
+
+    everything = (await system.client.post(f"{UNDECODED}/retry", params={"endpoint": NAME})).json()
+    assert everything == {"decoded": 0, "left": 2}
+    answer = await system.client.post(f"{UNDECODED}/{resource['id']}/retry", json={"base_path": "3303/0"})
+    assert answer.json()["values"][0]["path"] == "3303/0/5700"
+    await system.listed(1, state="decoded")
+    assert [item["id"] for item in await system.items(state="waiting")] == [truncated["id"]]
+    first = await system.client.get(UNDECODED, params={"limit": 1})
+    second = await system.client.get(UNDECODED, params={"limit": 1, "cursor": first.json()["next"]})
+    assert [page.json()["items"][0]["id"] for page in (first, second)] == [truncated["id"], resource["id"]]
+    assert second.json()["next"] is None
+
+
+async def test_a_viewer_reads_the_quarantine_and_retries_nothing(system: System) -> None:
+    await system.send(b"\xc8\x00", TLV)
+    (listed,) = await system.listed(1)
+    await system.log_in("viewer")
+    assert len(await system.items()) == 1
+    assert await system.items(LETTERS) == []
+    for method, path in (
+        ("POST", f"{UNDECODED}/{listed['id']}/retry"),
+        ("POST", f"{UNDECODED}/retry"),
+        ("POST", f"{LETTERS}/1/retry"),
+        ("DELETE", f"{LETTERS}/1"),
+    ):
+        answer = await system.client.request(method, path, json={} if path.endswith("retry") else None)
+        assert answer.status_code == 403, (path, answer.text)
+    assert (await system.client.get(f"{UNDECODED}/1-1")).status_code == 404
+    assert (await system.client.get(f"{UNDECODED}/{'9' * 17}-1")).status_code == 404
+    assert (await system.client.get(f"{UNDECODED}/x")).status_code == 422
+
+
+async def test_a_dead_letter_is_read_published_again_and_deleted(system: System, js: JetStreamContext) -> None:
+    for number in range(3):
+        await js.publish(f"lwm2m.event.other-{number}.reported", b"{}")
+    first, second, third = await system.listed(3, LETTERS)
+    assert (first["service"], first["subject"], first["stream"]) == (
+        "ingest",
+        "lwm2m.event.other-0.reported",
+        Stream.EVENTS,
+    )
+    assert base64.b64decode(first["payload"]) == b"{}"
+    assert "not an event" in first["reason"]
+    page = (await system.client.get(LETTERS, params={"limit": 2})).json()
+    rest = (await system.client.get(LETTERS, params={"limit": 2, "cursor": page["next"]})).json()
+    assert [letter["id"] for letter in page["items"] + rest["items"]] == [first["id"], second["id"], third["id"]]
+    assert rest["next"] is None
+
+    assert (await system.client.delete(f"{LETTERS}/{first['id']}")).status_code == 200
+    assert (await system.client.delete(f"{LETTERS}/{first['id']}")).status_code == 404
+    # It still is no event, so it comes back as a letter of its own.
+    retried = await system.client.post(f"{LETTERS}/{second['id']}/retry")
+    assert retried.json() == {"id": second["id"], "subject": second["subject"]}
+
+    async def back() -> bool:
+        return [letter["subject"] for letter in await system.items(LETTERS)] == [third["subject"], second["subject"]]
+
+    came: bool = await until(back, 20, "the letter that was published again")
+    assert came
+
+
+async def test_a_dead_letter_that_can_be_processed_now_becomes_rows(system: System, js: JetStreamContext) -> None:
+    log = {"level": "info", "text": "up", "time": "2026-03-01T12:00:00+00:00"}
+    good = event_message("other", "log", datetime(2026, 3, 1, 12, tzinfo=UTC), log)
+    letter = {
+        "service": "ingest",
+        "reason": "the disk was full",
+        "stream": Stream.EVENTS,
+        "stream_sequence": 1,
+        "subject": good.subject,
+        "headers": {"Nats-Msg-Id": good.id},
+        "payload": base64.b64encode(good.payload).decode(),
+        "time": "2026-03-01T12:00:00Z",
+    }
+    await js.publish(good.subject, good.payload, headers={"Nats-Msg-Id": good.id})
+    await js.publish("lwm2m.dead.ingest", json.dumps(letter).encode())
+    (listed,) = await system.listed(1, LETTERS)
+    assert (await system.client.post(f"{LETTERS}/{listed['id']}/retry")).status_code == 200
+
+    def lines() -> bool:
+        return rows(system.database_url, "select count(*) from log_line") == [(2,)]
+
+    await until(lines, 20, "the line, stored a second time under its new sequence")
+    assert await system.items(LETTERS) == []
