@@ -7,6 +7,8 @@ from prometheus_client import Counter, Gauge, Histogram
 MESSAGES = Counter("flownexus_ingest_messages", "Messages whose rows are committed or that were set aside.")
 ROWS = Counter("flownexus_ingest_rows", "Rows inserted.")
 DEAD_LETTERS = Counter("flownexus_ingest_dead_letters", "Messages set aside as dead letters.")
+DEAD_LETTERS_KEPT = Gauge("flownexus_ingest_dead_letters_kept", "Dead letters that nobody retried or deleted yet.")
+UNDECODED = Counter("flownexus_ingest_undecoded_reports", "Reports stored that the gateway could not decode.")
 BATCH_MESSAGES = Histogram(
     "flownexus_ingest_batch_messages",
     "Messages in one transaction.",

@@ -98,6 +98,7 @@ class Pipeline:
         metrics.MESSAGES.inc(len(messages))
         metrics.BATCH_MESSAGES.observe(len(messages))
         metrics.ROWS.inc(rows.count)
+        metrics.UNDECODED.inc(len(rows.undecoded))
         log.debug("batch.committed", messages=len(messages), rows=rows.count, upto=self.position)
 
     async def _halve(self, messages: Sequence[Message], error: psycopg.Error) -> None:

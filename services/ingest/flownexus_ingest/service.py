@@ -31,7 +31,7 @@ CONNECT_TIMEOUT_S = 5
 DEAD_PEER_MS = 15_000
 """After so long without an answer of the database's machine the connection counts as broken."""
 
-LAG_INTERVAL_S = 5.0
+MEASURE_INTERVAL_S = 5.0
 MODELS_TIMEOUT_S = 5.0
 GATHER_S = 0.2
 """Models that come within this time are named together."""
@@ -62,7 +62,7 @@ class Ingest:
     async def run(self) -> None:
         """Work; whatever is away is waited for, with growing pauses."""
         delay = FIRST_DELAY_S
-        beside = [asyncio.create_task(self._measure_lag()), asyncio.create_task(self._keep_named())]
+        beside = [asyncio.create_task(self._measure()), asyncio.create_task(self._keep_named())]
         try:
             while True:
                 try:
@@ -142,17 +142,20 @@ class Ingest:
             else:
                 log.info("models.in_force", named=named, decoded_again=decoded)
 
-    async def _measure_lag(self) -> None:
-        """Keep the lag true while nothing is written too."""
+    async def _measure(self) -> None:
+        """Keep the lag true while nothing is written too, and the count of dead letters, which others take away."""
         while True:
-            await asyncio.sleep(LAG_INTERVAL_S)
+            await asyncio.sleep(MEASURE_INTERVAL_S)
             if self._client is None or not self._client.is_connected or self._pipeline is None:
                 continue
+            js = bus.jetstream(self._client)
             try:
-                info = await bus.jetstream(self._client).stream_info(Stream.EVENTS)
+                info = await js.stream_info(Stream.EVENTS)
+                letters = await js.stream_info(Stream.DEAD_LETTERS)
             except _AWAY:
                 continue
             metrics.LAG_MESSAGES.set(max(0, info.state.last_seq - self._pipeline.position))
+            metrics.DEAD_LETTERS_KEPT.set(letters.state.messages)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -76,6 +76,19 @@ async def test_bad_messages_become_dead_letters_and_the_others_rows(
     await until(lambda: shown(ingest, *wanted), what="the metrics")
 
 
+async def test_metrics_count_what_was_undecoded_and_the_dead_letters_that_are_left(
+    js: JetStreamContext, database_url: str, service: Start
+) -> None:
+    not_json = [EventMessage("lwm2m.event.dev-1.reported", b"\xffnot json", f"bad-{number}") for number in range(2)]
+    undecoded = [reported("dev-1", T + number * S, payload="wgA=", undecoded="truncated") for number in range(3)]
+    last = await publish(js, *not_json, *undecoded)
+    ingest = service("flownexus_ingest")
+    await projected(database_url, last)
+    await until(lambda: shown(ingest, "undecoded_reports_total 3.0", "dead_letters_kept 2.0"), what="the counts")
+    await js.delete_msg("LWM2M_DEAD_LETTERS", 1)
+    await until(lambda: shown(ingest, "dead_letters_total 2.0", "dead_letters_kept 1.0"), what="one letter less")
+
+
 async def test_a_bad_message_too_large_for_a_letter_holds_nothing_up(
     js: JetStreamContext, database_url: str, service: Start
 ) -> None:
