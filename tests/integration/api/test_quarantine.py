@@ -200,3 +200,26 @@ async def test_a_dead_letter_that_can_be_processed_now_becomes_rows(system: Syst
 
     await until(lines, 20, "the line, stored a second time under its new sequence")
     assert await system.items(LETTERS) == []
+
+
+async def test_a_dead_letter_too_large_to_hold_its_message_is_retried_from_the_stream(
+    system: System, js: JetStreamContext
+) -> None:
+    payload = b"\xff" * 1_000_000
+    ack = await js.publish("lwm2m.event.other.reported", payload, headers={"Nats-Msg-Id": "large"})
+    (listed,) = await system.listed(1, LETTERS)
+    assert (listed["payload"], listed["payload_in_stream"], listed["stream_sequence"]) == ("", True, ack.seq)
+    assert (await system.client.post(f"{LETTERS}/{listed['id']}/retry")).status_code == 200
+
+    async def back() -> dict[str, Any] | None:
+        letters = await system.items(LETTERS)
+        return letters[0] if [letter["stream_sequence"] for letter in letters] != [ack.seq] else None
+
+    again: dict[str, Any] = await until(back, 20, "the letter of what was published again")
+    assert (await js.get_msg(Stream.EVENTS, again["stream_sequence"])).data == payload
+
+    await js.delete_msg(Stream.EVENTS, again["stream_sequence"])
+    gone = await system.client.post(f"{LETTERS}/{again['id']}/retry")
+    assert gone.status_code == 409
+    assert "no longer in LWM2M_EVENTS" in gone.json()["detail"]
+    assert len(await system.items(LETTERS)) == 1

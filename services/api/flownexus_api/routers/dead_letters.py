@@ -40,7 +40,11 @@ class DeadLetter(BaseModel):
     stream: str
     stream_sequence: int
     time: datetime
-    payload: str = Field(description="The message in base64.")
+    payload: str = Field(description="The message in base64; empty where `payload_in_stream`.")
+    payload_in_stream: bool = Field(
+        default=False,
+        description="The message is too large for a letter, and is only in `stream` at `stream_sequence`.",
+    )
 
 
 class DeadLetters(Page[DeadLetter]):
@@ -88,16 +92,18 @@ async def list_dead_letters(
 async def retry_dead_letter(*, who: BriefOperator, parts: PartsDep, letter: Sequence, http: Request) -> Done:
     """Publish the message once more on its own subject, and take the letter away. For operators.
 
-    Where it cannot be processed again, it comes back as a new letter.
+    Where it cannot be processed again, it comes back as a new letter. 409 where there is no message any more that could
+    be published.
     """
     js = parts.bus.jetstream()
     message = await _message(js, letter)
     kept = _letter(message)
+    payload = await _payload(js, kept)
     await write_down(parts, who, "dead_letter.retried", str(letter), http)
     try:
         await js.publish(
             kept.subject,
-            base64.b64decode(kept.payload),
+            payload,
             # With its own id it would be taken for the message that was set aside.
             headers={**kept.headers, "Nats-Msg-Id": f"retried-{message.time:%Y%m%d%H%M%S%f}-{letter}"},
         )
@@ -136,6 +142,25 @@ def _letter(message: RawStreamMsg) -> Letter:
         return Letter.model_validate_json(message.data or b"")
     except ValidationError as error:
         raise Conflict(f"The dead letter {message.seq} has no message that could be retried; delete it.") from error
+
+
+async def _payload(js: JetStreamContext, letter: Letter) -> bytes:
+    """The message, from the letter or from where it was left. Raises Conflict where it is gone, Unavailable."""
+    if not letter.payload_in_stream:
+        return base64.b64decode(letter.payload)
+    try:
+        message = await js.get_msg(letter.stream, seq=letter.stream_sequence)
+    except NotFoundError:
+        message = None
+    except _AWAY as error:
+        raise Unavailable("The message bus does not give the message; try again shortly.") from error
+    # Another stream of that name may have another message there.
+    if message is None or message.subject != letter.subject or dict(message.headers or {}) != letter.headers:
+        raise Conflict(
+            f"The message is no longer in {letter.stream} at {letter.stream_sequence}, and the letter was too small "
+            "for it; delete the letter."
+        )
+    return message.data or b""
 
 
 def _shown(message: RawStreamMsg) -> DeadLetter:
