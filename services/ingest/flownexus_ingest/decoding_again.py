@@ -7,7 +7,7 @@ is taken away again, loses nothing. A row whose event is not in the stream any m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,10 +18,10 @@ from psycopg import AsyncConnection
 
 from flownexus_ingest import metrics
 from flownexus_ingest.rows import TypeKey
-from flownexus_ingest.value_types import ValueTypes
-from flownexus_ingest.values import ValueColumns
+from flownexus_ingest.value_types import ValueTypes, fitted
+from flownexus_ingest.values import ValueColumns, value_of
 from flownexus_schemas.errors import InvalidMessage
-from flownexus_schemas.events import ReportedRecord, ValuesReported, parse_event
+from flownexus_schemas.events import Report, ValuesReported, parse_event
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.tables.devices import NO_INSTANCE
@@ -34,26 +34,28 @@ MESSAGES_AT_ONCE = 64
 _VALUE = ", ".join(ValueColumns._fields)
 _TYPES = "select id, object_id, resource_id, decoded_by from resource_type order by id"
 _SERIES = """
-select distinct endpoint.id, endpoint.name from latest_value join endpoint on endpoint.id = latest_value.endpoint_id
-where latest_value.resource_type_id = %s order by endpoint.id
+select distinct endpoint.id, endpoint.name, latest_value.object_instance_id
+from latest_value join endpoint on endpoint.id = latest_value.endpoint_id
+where latest_value.resource_type_id = %s order by endpoint.id, latest_value.object_instance_id
 """
-_PAGE = f"""
-select time, stream_sequence, record_index, object_instance_id, resource_instance_id, data_type, {_VALUE} from resource
-where endpoint_id = %s and resource_type_id = %s and (time, stream_sequence, record_index) > (%s::timestamptz, %s, %s)
-order by time, stream_sequence, record_index limit {PAGE_ROWS}
+# A row that has the type already is as it would be made anew: no model took it to another.
+_ROWS = f"""
+select time, stream_sequence, record_index, object_instance_id, resource_instance_id, data_type, {_VALUE} from {{table}}
+where endpoint_id = %s and resource_type_id = %s and object_instance_id = %s
+    and data_type is distinct from %s
 """  # noqa: S608 - the names are ours
+_PAGE = f"""{_ROWS.format(table="resource")}
+    and (time, stream_sequence, record_index) > (%s::timestamptz, %s, %s)
+order by time, stream_sequence, record_index limit {PAGE_ROWS}
+"""
+_LATEST = _ROWS.format(table="latest_value")
 _CHANGE = f"""
-update resource set data_type = %s, {", ".join(f"{name} = %s" for name in ValueColumns._fields)}
-where endpoint_id = %s and resource_type_id = %s and time = %s and stream_sequence = %s and record_index = %s
+update {{table}} set data_type = %s, {", ".join(f"{name} = %s" for name in ValueColumns._fields)}
+where endpoint_id = %s and resource_type_id = %s and object_instance_id = %s and resource_instance_id = %s
+    and time = %s and stream_sequence = %s and record_index = %s
 """  # noqa: S608
-_CHANGE_LATEST = f"""
-update latest_value set data_type = resource.data_type, {", ".join(f"{n} = resource.{n}" for n in ValueColumns._fields)}
-from resource
-where latest_value.endpoint_id = %s and latest_value.resource_type_id = %s
-    and resource.endpoint_id = latest_value.endpoint_id and resource.resource_type_id = latest_value.resource_type_id
-    and resource.time = latest_value.time and resource.stream_sequence = latest_value.stream_sequence
-    and resource.record_index = latest_value.record_index
-"""  # noqa: S608
+_CHANGE_READING = _CHANGE.format(table="resource")
+_CHANGE_LATEST = _CHANGE.format(table="latest_value")
 _DONE = "update resource_type set decoded_by = %s where id = %s"
 _BEFORE_ALL: tuple[Any, ...] = ("-infinity", -1, -1)
 
@@ -68,11 +70,31 @@ class _Row(NamedTuple):
     value: ValueColumns
 
 
+class _Series(NamedTuple):
+    """The rows of one resource in one object instance of one endpoint; `target` is the type that a model states."""
+
+    endpoint_id: int
+    type_id: int
+    object_instance_id: int
+    endpoint: str
+    key: TypeKey
+    target: DataType | None
+
+    @property
+    def keys(self) -> tuple[int, int, int]:
+        return self[:3]
+
+
+_Change = tuple[Any, ...]
+"""Parameters of an update: type and value, then which row."""
+
+
 class DecodingAgain:
     """On a connection of its own, in autocommit mode; a page of rows is a transaction."""
 
     def __init__(self, connection: AsyncConnection, js: JetStreamContext, stream: str, types: ValueTypes) -> None:
         self._connection, self._js, self._stream, self._types = connection, js, stream, types
+        self._at_once = asyncio.Semaphore(MESSAGES_AT_ONCE)
 
     async def run(self) -> int:
         """Go through the resources whose models changed since their values were stored; how many values changed.
@@ -85,7 +107,7 @@ class DecodingAgain:
         for type_id, object_id, resource_id, decoded_by in await cursor.fetchall():
             key = (object_id, resource_id)
             now = self._types.fingerprint(key)
-            if now == decoded_by:
+            if now == (decoded_by or ""):
                 continue
             values = await self._resource(type_id, key)
             await self._connection.execute(_DONE, [now, type_id])
@@ -97,65 +119,73 @@ class DecodingAgain:
     async def _resource(self, type_id: int, key: TypeKey) -> int:
         changed = 0
         cursor = await self._connection.execute(_SERIES, [type_id])
-        for endpoint_id, endpoint in await cursor.fetchall():
-            of_endpoint = 0
-            after: tuple[Any, ...] = _BEFORE_ALL
-            while page := await self._page(endpoint_id, type_id, after):
-                of_endpoint += await self._decode(page, endpoint_id, endpoint, type_id, key)
-                after = page[-1][:3]
-            if of_endpoint:
-                await self._connection.execute(_CHANGE_LATEST, [endpoint_id, type_id])
-            changed += of_endpoint
+        for endpoint_id, endpoint, instance in await cursor.fetchall():
+            target = self._types.of(endpoint, Path(key[0], instance, key[1]))
+            series = _Series(endpoint_id, type_id, instance, endpoint, key, target)
+            changed += await self._readings(series)
+            await self._latest(series)
         return changed
 
-    async def _page(self, endpoint_id: int, type_id: int, after: tuple[Any, ...]) -> list[_Row]:
-        cursor = await self._connection.execute(_PAGE, [endpoint_id, type_id, *after])
+    async def _readings(self, series: _Series) -> int:
+        changed = 0
+        after: tuple[Any, ...] = _BEFORE_ALL
+        while page := await self._rows(_PAGE, *series.keys, series.target, *after):
+            changes = await self._changes(series, page)
+            if changes:
+                async with self._connection.transaction(), self._connection.cursor() as cursor:
+                    await cursor.executemany(_CHANGE_READING, changes)
+                metrics.DECODED_AGAIN.inc(len(changes))
+            changed += len(changes)
+            after = page[-1][:3]
+        return changed
+
+    async def _latest(self, series: _Series) -> None:
+        """The latest values by themselves: their readings may be gone by now. Row by row, each its own transaction, so
+        that the writer of new ones, which holds many, never waits in a circle with us; one that it replaced meanwhile
+        is not touched.
+        """
+        for change in await self._changes(series, await self._rows(_LATEST, *series.keys, series.target)):
+            await self._connection.execute(_CHANGE_LATEST, change)
+
+    async def _rows(self, query: str, *parameters: Any) -> list[_Row]:
+        cursor = await self._connection.execute(query, parameters)
         return [_Row._make([*row[:6], ValueColumns(*row[6:])]) for row in await cursor.fetchall()]
 
-    async def _decode(self, page: list[_Row], endpoint_id: int, endpoint: str, type_id: int, key: TypeKey) -> int:
-        records = await self._records({row.stream_sequence for row in page}, endpoint)
-        changes = []
-        for row in page:
-            kind, value = self._fitted(row, endpoint, key, records.get(row.stream_sequence, ()))
-            if (kind.value, value) != (row.data_type, row.value):
-                changes.append((kind.value, *value, endpoint_id, type_id, *row[:3]))
-        if changes:
-            async with self._connection.transaction(), self._connection.cursor() as cursor:
-                await cursor.executemany(_CHANGE, changes)
-            metrics.DECODED_AGAIN.inc(len(changes))
-        return len(changes)
+    async def _changes(self, series: _Series, rows: Iterable[_Row]) -> list[_Change]:
+        """What is to be changed of these rows."""
+        of_event: dict[int, list[_Row]] = {}
+        for row in rows:
+            of_event.setdefault(row.stream_sequence, []).append(row)
+        found = await asyncio.gather(*(self._of_event(series, *item) for item in of_event.items()))
+        return [change for changes in found for change in changes]
 
-    def _fitted(
-        self, row: _Row, endpoint: str, key: TypeKey, records: tuple[ReportedRecord, ...]
-    ) -> tuple[DataType, ValueColumns]:
-        path = _path(key, row)
-        came = records[row.record_index] if row.record_index < len(records) else None
-        if came is not None and came.time == row.time and Path.parse(came.path) == path:
-            return self._types.fitted(endpoint, path, came)
-        kind, target = DataType(row.data_type), self._types.of(endpoint, path)
-        if target is None or target is kind:
-            return kind, row.value
-        value = next(part for part in row.value if part is not None)
-        return self._types.fitted_columns(path, kind, value, row.value, target)
+    async def _of_event(self, series: _Series, sequence: int, rows: list[_Row]) -> list[_Change]:
+        async with self._at_once:
+            report = await self._report(sequence, series.endpoint)
+            changes: list[_Change] = []
+            for row in rows:
+                kind, value = self._fitted(series, row, report)
+                if (kind.value, value) != (row.data_type, row.value):
+                    changes.append((kind.value, *value, *series.keys, row.resource_instance_id, *row[:3]))
+            return changes
 
-    async def _records(self, sequences: Iterable[int], endpoint: str) -> Mapping[int, tuple[ReportedRecord, ...]]:
-        """The records of the endpoint's reports with these sequences, where the stream still has them."""
-        limit = asyncio.Semaphore(MESSAGES_AT_ONCE)
+    def _fitted(self, series: _Series, row: _Row, report: Report | None) -> tuple[DataType, ValueColumns]:
+        path = _path(series.key, row)
+        if report is not None and row.record_index < len(report.records):
+            came = report.records[row.record_index]
+            if came.time == row.time and Path.parse(came.path) == path:
+                return self._types.fitted(series.endpoint, path, report, row.record_index)
+        kind = DataType(row.data_type)
+        return fitted(path, kind, value_of(kind, row.value), series.target)
 
-        async def one(sequence: int) -> tuple[ReportedRecord, ...]:
-            async with limit:
-                try:
-                    message = await self._js.get_msg(self._stream, seq=sequence, direct=True)
-                except NotFoundError:
-                    return ()
-            try:
-                event = parse_event(message.data or b"")
-            except (InvalidMessage, ValueError):
-                return ()
-            return event.data.records if isinstance(event, ValuesReported) and event.subject == endpoint else ()
-
-        wanted = list(sequences)
-        return dict(zip(wanted, await asyncio.gather(*map(one, wanted)), strict=True))
+    async def _report(self, sequence: int, endpoint: str) -> Report | None:
+        """The endpoint's report with this sequence, where the stream still has it."""
+        try:
+            message = await self._js.get_msg(self._stream, seq=sequence, direct=True)
+            event = parse_event(message.data or b"")
+        except (NotFoundError, InvalidMessage):
+            return None
+        return event.data if isinstance(event, ValuesReported) and event.subject == endpoint else None
 
 
 def _path(key: TypeKey, row: _Row) -> Path:

@@ -22,7 +22,6 @@ from flownexus_schemas.events import (
     Event,
     LogReported,
     ObservationChanged,
-    ReportedRecord,
     ValuesReported,
     parse_event,
     subject_of,
@@ -96,7 +95,7 @@ def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, s
 
 def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTypes) -> None:
     report = event.data
-    readings = [_reading(event, sequence, index, record, types) for index, record in enumerate(report.records)]
+    readings = [_reading(event, sequence, index, types) for index in range(len(report.records))]
     undecoded = _undecoded(event, sequence) if report.undecoded is not None else None
     _change(rows, event, sequence).seen(report.received_at)
     for reading in readings:
@@ -137,9 +136,10 @@ def _life_reading(
     )
 
 
-def _reading(event: ValuesReported, sequence: int, index: int, record: ReportedRecord, types: ValueTypes) -> Reading:
+def _reading(event: ValuesReported, sequence: int, index: int, types: ValueTypes) -> Reading:
+    record = event.data.records[index]
     path, resource, object_instance_id, resource_instance_id = _placed(record.path)
-    data_type, value = types.fitted(event.subject, path, record)
+    data_type, value = types.fitted(event.subject, path, event.data, index)
     return Reading(
         record.time,
         sequence,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flownexus_ingest.received import as_received
 from flownexus_ingest.rows import TypeKey
-from flownexus_ingest.values import ValueColumns, value_columns
-from flownexus_schemas.events import ReportedRecord
+from flownexus_ingest.values import ValueColumns, columns_of, value_columns
+from flownexus_schemas.events import Report
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.decoding_again import decoded_again
 from flownexus_schemas.lwm2m.object_model import ObjectModels
@@ -35,27 +36,16 @@ class ValueTypes:
         """The type of a value at `path`; None where no model states one."""
         return type_of(path, self._models, self._versions.get(endpoint))
 
-    def fitted(self, endpoint: str, path: Path, record: ReportedRecord) -> tuple[DataType, ValueColumns]:
-        """The type and columns of a reported value: as the model has it, also where the gateway did not have the model
-        yet; as it came where no model is there or it does not fit. Raises ValueError as `value_columns` does.
+    def fitted(self, endpoint: str, path: Path, report: Report, index: int) -> tuple[DataType, ValueColumns]:
+        """The type and columns of the record at `index`, which is at `path`: as the model has it, also where the
+        gateway had none yet or another; as it came where no model is there or it does not fit. Raises ValueError
+        as `as_received` and `value_columns` do.
         """
-        columns = value_columns(record.type, record.value)
+        record = report.records[index]
         target = self.of(endpoint, path)
-        if target is None or target is record.type:
-            return record.type, columns
-        return self.fitted_columns(path, record.type, record.value, columns, target)
-
-    def fitted_columns(
-        self, path: Path, kind: DataType, value: Value, columns: ValueColumns, target: DataType
-    ) -> tuple[DataType, ValueColumns]:
-        """Type and columns of a value of type `kind`, brought to `target`; as they are where it does not fit."""
-        natural = next((part for part in (columns.value_bytes, columns.value_float) if part is not None), value)
-        again = decoded_again(Record(path, kind, natural, None), target)
-        if again is None:
-            return kind, columns
-        if isinstance(again.value, bytes):
-            return target, ValueColumns(value_bytes=again.value)
-        return target, value_columns(target, again.value)
+        if target is record.type:
+            return target, value_columns(target, record.value)
+        return fitted(path, *as_received(report, index, path), target)
 
     def fingerprint(self, key: TypeKey) -> str:
         """What all versions of the object say of the resource's type: `1.0=float 1.1=integer`, empty for nothing."""
@@ -65,3 +55,11 @@ class ValueTypes:
             for model in self._models.versions_of(object_id)
             if (resource := model.resources.get(resource_id)) is not None
         )
+
+
+def fitted(path: Path, kind: DataType, value: Value, target: DataType | None) -> tuple[DataType, ValueColumns]:
+    """Type and columns of a value of type `kind`, brought to `target`; as it is where that is None or does not fit."""
+    again = decoded_again(Record(path, kind, value, None), target) if target is not None else None
+    if again is None:
+        return kind, columns_of(kind, value)
+    return again.type, columns_of(again.type, again.value)

@@ -6,6 +6,7 @@ from base64 import b64decode
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.record import Value
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
@@ -39,6 +40,21 @@ def value_columns(data_type: DataType, value: bool | int | float | str) -> Value
             return ValueColumns(value_boolean=bool(value))
         case _:
             return _as_it_is(value)
+
+
+def columns_of(data_type: DataType, value: Value) -> ValueColumns:
+    """The columns of a value that is not in the form of the bus: bytes are bytes."""
+    return ValueColumns(value_bytes=value) if isinstance(value, bytes) else value_columns(data_type, value)
+
+
+def value_of(data_type: DataType, columns: ValueColumns) -> Value:
+    """The inverse of `columns_of`."""
+    value: Value = next(part for part in columns if part is not None)
+    if isinstance(value, bytes) and data_type is not DataType.OPAQUE:
+        return value.decode()
+    if isinstance(value, str) and data_type in (DataType.INTEGER, DataType.UNSIGNED, DataType.TIME):
+        return int(value)
+    return value
 
 
 def _as_it_is(value: bool | int | float | str) -> ValueColumns:

@@ -48,6 +48,11 @@ TLV_21_5 = b64encode(b"\x41\xac\x00\x00").decode()
 TLV_7 = b64encode(b"\x07").decode()
 
 
+def marked(database_url: str, decoded_by: str) -> bool:
+    """Whether all values of the object are decoded by these models."""
+    return rows(database_url, "select decoded_by from resource_type where object_id = 26241") == [(decoded_by,)]
+
+
 class Model:
     """The bucket of uploaded models, and the wait until the values follow it."""
 
@@ -63,11 +68,7 @@ class Model:
     async def in_force(self, decoded_by: str) -> list[tuple[object, ...]]:
         """Type and value of each row, once they were decoded by these models; those of latest_value are the same."""
 
-        def marked() -> bool:
-            found = rows(self._database_url, "select decoded_by from resource_type where object_id = 26241")
-            return found == [(decoded_by,)]
-
-        await until(marked, 20, f"values decoded by {decoded_by!r}")
+        await until(lambda: marked(self._database_url, decoded_by), 20, f"values decoded by {decoded_by!r}")
         every = rows(self._database_url, VALUES.format("resource"))
         assert set(rows(self._database_url, VALUES.format("latest_value"))) <= set(every)
         return [row[3:] for row in every]
@@ -116,6 +117,84 @@ async def test_a_wrong_model_loses_nothing(
     assert await model.in_force("1.0=float") == [("float", "21.5")]
     await model.remove()
     assert await model.in_force("") == [("opaque", "41ac0000")]
+
+
+async def test_what_came_while_a_wrong_model_was_in_force_is_not_lost_either(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await model.put("Integer")
+    by_integer = record("26241/0/1", "integer", 0x41AC0000, T)
+    # The payload of a read of the instance: resource 1, four bytes.
+    payload = b64encode(b"\xe4\x00\x01\x41\xac\x00\x00").decode()
+    last = await publish(js, reported("tlv", T, by_integer, content_format=11542, payload=payload))
+    await projected(database_url, last)
+    assert await model.in_force("1.0=integer") == [("integer", str(0x41AC0000))]
+
+    await model.put("Float")
+    assert await model.in_force("1.0=float") == [("float", "21.5")]
+    await model.remove()
+    assert await model.in_force("") == [("opaque", "41ac0000")]
+
+
+async def test_a_text_with_a_nul_is_no_bytes_of_a_number(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await projected(database_url, await publish(js, raw("word", "string", "a\0b")))
+
+    await model.put("Integer")
+
+    assert await model.in_force("1.0=integer") == [("string", "610062")]
+
+
+async def test_each_instance_and_resource_instance_follows(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    paths = ["26241/0/1/0", "26241/0/1/1", "26241/1/1", "26241/65534/1/7"]
+    await projected(
+        database_url, await publish(js, reported("dev", T, *(record(path, "opaque", TLV_7, T) for path in paths)))
+    )
+
+    await model.put("Integer")
+
+    assert await model.in_force("1.0=integer") == [("integer", "7")] * 4
+    assert rows(database_url, VALUES.format("latest_value")) == rows(database_url, VALUES.format("resource"))
+
+
+async def test_a_latest_value_whose_reading_is_gone_follows_too(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    service("flownexus_ingest")
+    await projected(database_url, await publish(js, raw("tlv", "opaque", TLV_21_5)))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("delete from resource where resource_type_id in (select resource_type_id from latest_value)")
+
+    await model.put("Float")
+    await until(lambda: marked(database_url, "1.0=float"), 20, "the mark")
+
+    assert [row[3:] for row in rows(database_url, VALUES.format("latest_value"))] == [("float", "21.5")]
+
+
+async def test_readings_in_compressed_chunks_follow(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    """On TimescaleDB; readings of three chunks, of which some do not change, and of another endpoint beside them."""
+    if not rows(database_url, "select from pg_extension where extname = 'timescaledb'"):
+        pytest.skip("this PostgreSQL has no TimescaleDB")
+    service("flownexus_ingest")
+    days = [T + timedelta(days=day, seconds=number) for day in range(3) for number in range(700)]
+    many = [raw("dev", "opaque", TLV_7, at) for at in days]
+    last = await publish(js, *many, raw("dev", "string", "full", T), raw("other", "opaque", TLV_21_5, T))
+    await projected(database_url, last)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert len(connection.execute("select compress_chunk(c) from show_chunks('resource') c").fetchall()) == 3
+
+    await model.put("Integer")
+
+    found = await model.in_force("1.0=integer")
+    assert found == [("integer", "7")] * len(many) + [("string", "full"), ("integer", str(0x41AC0000))]
 
 
 async def test_versions_side_by_side_are_each_used_for_the_devices_that_state_them(

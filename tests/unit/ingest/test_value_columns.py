@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flownexus_ingest.values import ValueColumns, value_columns
+from flownexus_ingest.values import ValueColumns, columns_of, value_columns, value_of
 from flownexus_schemas.lwm2m.datatype import DataType
 
 
@@ -50,3 +50,24 @@ def test_not_a_number_is_a_float() -> None:
 def test_a_value_that_is_not_of_its_type_is_refused(data_type: str, value: Any) -> None:
     with pytest.raises(ValueError, match=r".+"):
         value_columns(DataType(data_type), value)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [
+        ("string", "text"),
+        ("string", "a\0b"),
+        ("integer", -(2**63)),
+        ("unsigned", 2**64 - 1),
+        ("float", 21.5),
+        ("boolean", False),
+        ("opaque", b"\0\xff"),
+        ("time", 1767225600.5),
+        ("objlnk", "3:0"),
+    ],
+)
+def test_the_columns_give_the_value_back(data_type: str, value: Any) -> None:
+    kind = DataType(data_type)
+    found = value_of(kind, columns_of(kind, value))
+
+    assert (type(found), found) == (type(value), value)
