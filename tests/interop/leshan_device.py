@@ -11,26 +11,40 @@ from pathlib import Path
 from flownexus_local.program import base_environment
 from harness.waiting import blocking_until
 
-SOURCE = Path(__file__).parent / "leshan"
+CURRENT = Path(__file__).parent / "leshan" / "LeshanDevice.java"
+"""Leshan 2.x: LwM2M 1.1."""
+
+OLD = Path(__file__).parent / "leshan_1_0" / "Leshan10Device.java"
+"""Leshan 1.x: LwM2M 1.0."""
+
 OBJECTS = Path(__file__).parents[2] / "schemas" / "flownexus_schemas" / "objects"
 MODELS = (OBJECTS / "ext" / "3303-1_1.xml", OBJECTS / "flownexus" / "10300-1_0.xml")
 
 
-def build(folder: Path) -> str:
-    """The class path of the compiled device. Takes the libraries from where Maven is set up to take them."""
+def build(folder: Path, source: Path = CURRENT) -> str:
+    """The class path of a compiled device. Takes the libraries from where Maven is set up to take them."""
     written = folder / "classpath"
     subprocess.run(
-        ["mvn", "-q", "-B", "-f", SOURCE / "pom.xml", "dependency:build-classpath", f"-Dmdep.outputFile={written}"],
+        [
+            "mvn",
+            "-q",
+            "-B",
+            "-f",
+            source.parent / "pom.xml",
+            "dependency:build-classpath",
+            f"-Dmdep.outputFile={written}",
+        ],
         check=True,
         timeout=300,
     )
     libraries = written.read_text().strip()
-    subprocess.run(["javac", "-d", folder, "-cp", libraries, SOURCE / "LeshanDevice.java"], check=True, timeout=120)
+    subprocess.run(["javac", "-d", folder, "-cp", libraries, source], check=True, timeout=120)
     return f"{folder}:{libraries}"
 
 
 class LeshanDevice:
-    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`."""
+    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`; that
+    of LwM2M 1.0 also `written <resource> <value>` and `executed <resource> <arguments>`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.said: list[str] = []
@@ -58,7 +72,13 @@ class LeshanDevice:
 
 @contextmanager
 def running_device(
-    class_path: str, coap_port: int, endpoint: str, *, lifetime_s: int = 60, queue_mode: bool = False
+    class_path: str,
+    coap_port: int,
+    endpoint: str,
+    *,
+    lifetime_s: int = 60,
+    queue_mode: bool = False,
+    source: Path = CURRENT,
 ) -> Iterator[LeshanDevice]:
     """A device that registers at 127.0.0.1."""
     process = subprocess.Popen(
@@ -66,7 +86,7 @@ def running_device(
             "java",
             "-cp",
             class_path,
-            "LeshanDevice",
+            source.stem,
             f"coap://127.0.0.1:{coap_port}",
             endpoint,
             str(lifetime_s),
