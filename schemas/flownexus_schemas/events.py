@@ -107,6 +107,10 @@ class Report(Frozen):
     retry_of: int | None = Field(
         default=None, description="Stream sequence of the report of that time that these values were decoded from."
     )
+    part: int = Field(
+        default=0, ge=0, description="Which part of a retry this is, where its values are more than one message holds."
+    )
+    parts: int = Field(default=1, ge=1, le=1000)
     received_at: AwareDatetime
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy import ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flownexus_schemas.tables.base import Base
@@ -73,7 +73,15 @@ class UndecodedReport(Base):
     """A report whose payload could not be decoded, kept as it came, with the reason."""
 
     __tablename__ = "undecoded_report"
-    __table_args__ = (Index("ix_undecoded_report_series", "endpoint_id", "received_at"),)
+    __table_args__ = (
+        Index("ix_undecoded_report_series", "endpoint_id", "received_at"),
+        Index(
+            "ix_undecoded_report_waiting",
+            "received_at",
+            "stream_sequence",
+            postgresql_where=text("decoded_at is null"),
+        ),
+    )
 
     received_at: Mapped[datetime] = mapped_column(primary_key=True)
     stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -84,3 +92,6 @@ class UndecodedReport(Base):
     payload: Mapped[bytes]
     reason: Mapped[str]
     decoded_at: Mapped[datetime | None] = mapped_column(doc="When a retry of it was stored as values.")
+    decoded_in: Mapped[list[int]] = mapped_column(
+        server_default="[]", doc="Stream sequences of the reports with its values, by part; 0 where one is missing."
+    )

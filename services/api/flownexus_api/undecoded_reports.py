@@ -28,6 +28,9 @@ from flownexus_schemas.subjects import EventKind, Stream
 Undecoded = Row[Any]
 """A row of `undecoded_report` with name, object_versions and root_path of its endpoint."""
 
+MAX_RECORDS_BYTES, MAX_PAYLOAD_CHARACTERS = 450_000, 400_000
+"""What one message takes of values, and of the payload beside them; together below NATS's 1 MiB."""
+
 
 def decoded(
     row: Undecoded, models: ObjectModels, content_format: int | None, base_path: str | None
@@ -51,30 +54,50 @@ def decoded(
 
 
 async def publish(js: JetStreamContext, row: Undecoded, records: list[TimedRecord], content_format: int) -> None:
-    """Publish the values as the report that they should have been. The same report and format twice is once.
+    """Publish the values as the report that they should have been, in parts where one message does not hold them.
 
-    Raises Unavailable.
+    The same twice is once: ingest stores the values of a report once. Raises Unavailable.
     """
     report = await _original(js, row)
-    again = report.model_copy(
-        update={
-            "records": tuple(_reported(record, row) for record in records),
-            "content_format": content_format,
-            "undecoded": None,
-            "retry_of": row.stream_sequence,
-        }
-    )
-    key = f"{row.name}\0{row.stream_sequence}\0{row.received_at.isoformat()}\0{content_format}"
-    event_id = sha256(key.encode()).hexdigest()[:32]
-    event = ValuesReported(id=event_id, source="/api", subject=row.name, time=datetime.now(UTC), data=again)
-    try:
-        await js.publish(
-            subjects.event(row.name, EventKind.REPORTED),
-            event.model_dump_json().encode(),
-            headers={"Nats-Msg-Id": event_id},
+    payload = report.payload if len(report.payload) <= MAX_PAYLOAD_CHARACTERS else ""
+    parts = _parts([_reported(record, row) for record in records])
+    for number, part in enumerate(parts):
+        again = report.model_copy(
+            update={
+                "records": tuple(part),
+                "content_format": content_format,
+                "payload": payload if number == 0 else "",
+                "undecoded": None,
+                "retry_of": row.stream_sequence,
+                "part": number,
+                "parts": len(parts),
+            }
         )
-    except (NatsError, APIError, TimeoutError) as error:
-        raise Unavailable("The message bus does not take the values; try again shortly.") from error
+        key = f"{row.name}\0{row.stream_sequence}\0{row.received_at.isoformat()}\0{content_format}\0{number}"
+        event_id = sha256(key.encode()).hexdigest()[:32]
+        event = ValuesReported(id=event_id, source="/api", subject=row.name, time=datetime.now(UTC), data=again)
+        try:
+            await js.publish(
+                subjects.event(row.name, EventKind.REPORTED),
+                event.model_dump_json().encode(),
+                headers={"Nats-Msg-Id": event_id},
+            )
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable("The message bus does not take the values; try again shortly.") from error
+
+
+def _parts(records: list[ReportedRecord]) -> list[list[ReportedRecord]]:
+    """The records in lists that a message holds."""
+    parts: list[list[ReportedRecord]] = [[]]
+    size = 0
+    for record in records:
+        length = len(record.model_dump_json().encode()) + 1
+        if parts[-1] and size + length > MAX_RECORDS_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(record)
+        size += length
+    return parts
 
 
 async def _original(js: JetStreamContext, row: Undecoded) -> Report:

@@ -97,6 +97,7 @@ def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTy
     report = event.data
     readings = [_reading(event, sequence, index, types) for index in range(len(report.records))]
     undecoded = _undecoded(event, sequence) if report.undecoded is not None else None
+    retried = None if report.retry_of is None else _retried(event, report.retry_of, sequence)
     _change(rows, event, sequence).seen(report.received_at)
     for reading in readings:
         rows.add_reading(reading)
@@ -106,8 +107,15 @@ def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTy
         rows.happenings.append(Happening(newest, sequence, event.subject, event_type, report.received_at, readings))
     if undecoded is not None:
         rows.undecoded.append(undecoded)
-    if report.retry_of is not None:
-        rows.retried.append(Retried(event.time, report.received_at, report.retry_of, event.subject))
+    if retried is not None:
+        rows.retried.append(retried)
+
+
+def _retried(event: ValuesReported, retry_of: int, sequence: int) -> Retried:
+    report = event.data
+    if report.part >= report.parts:
+        raise InvalidMessage(f"it is part {report.part} of {report.parts}, which are counted from 0")
+    return Retried(event.time, report.received_at, retry_of, event.subject, sequence, report.part, report.parts)
 
 
 def _change(rows: Rows, event: Event, sequence: int) -> EndpointChange:

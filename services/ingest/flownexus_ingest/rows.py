@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -78,12 +79,15 @@ class Log(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """A row of `undecoded_report` whose values are stored now."""
+    """A row of `undecoded_report` whose values the report `by_sequence` holds, or one `part` of them."""
 
     decoded_at: datetime
     received_at: datetime
     stream_sequence: int
     endpoint: str
+    by_sequence: int
+    part: int
+    parts: int
 
 
 class Undecoded(NamedTuple):
@@ -126,6 +130,19 @@ class Rows:
         newest = self.latest.get(reading.series)
         if newest is None or reading.is_newer_than(newest):
             self.latest[reading.series] = reading
+
+    def without(self, sequences: Set[int]) -> Rows:
+        """These rows without the values of the reports with these sequences."""
+        kept = replace(
+            self,
+            readings=[],
+            latest={},
+            happenings=[row for row in self.happenings if row.stream_sequence not in sequences],
+        )
+        for reading in self.readings:
+            if reading.stream_sequence not in sequences:
+                kept.add_reading(reading)
+        return kept
 
     @property
     def count(self) -> int:

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from flownexus_ingest import stages
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.identifiers import Identifiers
+from flownexus_ingest.retries import Retries
 from flownexus_ingest.rows import Reading, Rows
 from flownexus_ingest.value_types import ValueTypes
 from flownexus_schemas.lwm2m.object_model import ObjectModels
@@ -20,10 +21,6 @@ _LOCK_POSITION = "select sequence, stream_created_at from stream_position where 
 _START = """
 insert into stream_position (stream, stream_created_at, sequence, updated_at) values (%s, %s, 0, now())
 on conflict (stream) do update set stream_created_at = excluded.stream_created_at, sequence = 0, updated_at = now()
-"""
-_MARK_DECODED = """
-update undecoded_report set decoded_at = coalesce(decoded_at, %s)
-where received_at = %s and stream_sequence = %s and endpoint_id = %s
 """
 _VERSIONS = "select name, object_versions from endpoint where object_versions <> '{}'"
 _MOVE = "update stream_position set sequence = %s, updated_at = now() where stream = %s"
@@ -90,6 +87,8 @@ class Writer:
         await ids.learn_endpoints(cursor, {name: change.first_seen_at for name, change in rows.endpoints.items()})
         await ids.learn_types(cursor, rows.decoded_by)
         endpoints = ids.endpoints
+        retries = Retries(endpoints)
+        rows = await retries.take(cursor, rows)
         if rows.endpoints:
             await stages.ENDPOINT.add(cursor, _endpoint_rows(rows.endpoints, endpoints))
         if rows.readings:
@@ -135,9 +134,8 @@ class Writer:
             await stages.UNDECODED_REPORT.add(
                 cursor, ((row.stream_sequence, endpoints[row.endpoint], *row[2:]) for row in rows.undecoded)
             )
-
         if rows.retried:
-            await cursor.executemany(_MARK_DECODED, [(*r[:3], endpoints[r.endpoint]) for r in rows.retried])
+            await retries.mark(cursor)
 
     def _reading_rows(self, readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
         endpoints, types = self._identifiers.endpoints, self._identifiers.types

@@ -15,7 +15,20 @@ from nats.js import JetStreamContext
 from flownexus_api import accounts
 from flownexus_schemas.subjects import Stream
 from harness.event_messages import event_message
-from harness.lockstep import CON, CONTENT_FORMAT, POST, SENML_JSON, TLV, URI_PATH, LockstepDevice, datagram, uint
+from harness.lockstep import (
+    BLOCK1,
+    CHANGED,
+    CON,
+    CONTENT_FORMAT,
+    POST,
+    SENML_CBOR,
+    SENML_JSON,
+    TLV,
+    URI_PATH,
+    LockstepDevice,
+    datagram,
+    uint,
+)
 from harness.rows import rows
 from harness.waiting import until
 from integration.api.conftest import PASSWORD
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
 UNDECODED, LETTERS = "/api/v1/undecoded", "/api/v1/dead-letters"
 NAME = "node-1"
 TLV_21_5 = b"\x68\x00\x07\xe4\x16\x44\x41\xac\x00\x00"  # object instance 0: 3303/0/5700 = 21.5, if the object is 3303
+CONTINUE, MORE, SIZE_1024 = 0x5F, 8, 6  # RFC 7959
 
 
 class System:
@@ -44,6 +58,16 @@ class System:
         options = [(URI_PATH, b"dp"), (CONTENT_FORMAT, uint(content_format))]
         data = datagram(CON, POST, next(self.device.message_ids), b"s", options, payload)
         await asyncio.to_thread(self.device.exchange, data)
+
+    async def send_in_blocks(self, payload: bytes, content_format: int) -> None:
+        """The same with Block1."""
+        for number in range(0, len(payload), 1024):
+            more = MORE if number + 1024 < len(payload) else 0
+            block = uint(number // 1024 << 4 | more | SIZE_1024)
+            options = [(URI_PATH, b"dp"), (CONTENT_FORMAT, uint(content_format)), (BLOCK1, block)]
+            data = datagram(CON, POST, next(self.device.message_ids), b"s", options, payload[number : number + 1024])
+            heard = await asyncio.to_thread(self.device.exchange, data)
+            assert heard.code == (CONTINUE if more else CHANGED)
 
     async def items(self, path: str = UNDECODED, **query: str) -> list[dict[str, Any]]:
         answer = await self.client.get(path, params=query)
@@ -127,6 +151,22 @@ async def test_the_path_that_was_asked_for_can_be_named_and_all_that_wait_be_tri
     second = await system.client.get(UNDECODED, params={"limit": 1, "cursor": first.json()["next"]})
     assert [page.json()["items"][0]["id"] for page in (first, second)] == [truncated["id"], resource["id"]]
     assert second.json()["next"] is None
+
+
+async def test_a_report_of_more_values_than_a_message_holds_is_stored_whole_when_it_is_retried(system: System) -> None:
+    count = 10_000
+    name = b"\x21\x6c/3303/0/5700"  # base name: the text of 12 bytes
+    records = [b"\xa2\x02\x19" + n.to_bytes(2, "big") + b"\x06\x39" + n.to_bytes(2, "big") for n in range(1, count)]
+    pack = b"\x99" + count.to_bytes(2, "big") + b"\xa2" + name + b"\x02\x00" + b"".join(records)
+    await system.send_in_blocks(pack, SENML_CBOR)
+    (listed,) = await system.listed(1)
+    assert listed["reason"] == f"{count} values are more than one message holds"
+    answer = await system.client.post(f"{UNDECODED}/{listed['id']}/retry", json={})
+    assert len(answer.json()["values"]) == count
+    await system.listed(1, state="decoded")
+    stored = system.values()
+    assert sorted(value for _, _, value, _ in stored) == list(range(count))
+    assert {received_at for *_, received_at in stored} == {datetime.fromisoformat(listed["received_at"])}
 
 
 async def test_a_viewer_reads_the_quarantine_and_retries_nothing(system: System) -> None:

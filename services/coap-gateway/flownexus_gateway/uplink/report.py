@@ -88,6 +88,8 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
         "payload": base64.b64encode(report.payload).decode(),
         "undecoded": undecoded,
         "retry_of": None,
+        "part": 0,
+        "parts": 1,
         "received_at": received_at,
     }
     event = {
