@@ -15,7 +15,7 @@ from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.passing_on import PassingOn
-from flownexus_gateway.downlink.request_of_command import request_of, require_composite, use_of
+from flownexus_gateway.downlink.request_of_command import check_version, request_of, require_composite, use_of
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import new_token
 from flownexus_gateway.observations.reads import Reads
@@ -132,6 +132,7 @@ class CommandServer:
             raise NotFound(f"{command.endpoint!r} is not registered")
         match command:
             case ObserveResource(path=path):
+                check_version(Path.parse(path), live)
                 single = Observation(token=new_token(), paths=(_plain(path),), content_format=command.format)
                 return await self._observe(live, single, command)
             case ObserveComposite(paths=paths, event_type=event_type):

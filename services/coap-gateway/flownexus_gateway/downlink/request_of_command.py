@@ -39,6 +39,9 @@ from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
 from flownexus_schemas.lwm2m.typed_values import type_of
 
+RESOURCE_INSTANCES_SINCE = (1, 1)
+"""Before, a resource with several values is read and written as a whole."""
+
 _NATURAL: tuple[tuple[type, DataType], ...] = (
     (bool, DataType.BOOLEAN),
     (int, DataType.INTEGER),
@@ -71,7 +74,7 @@ def request_of(
 
     Raises InvalidRequest, CodecError; not for observations, which the observer makes.
     """
-    _check_depth(command)
+    _check_depth(command, live)
     match command:
         case ReadResource(path=path):
             return DeviceRequest(GET, _uri(live, path), accept=format_)
@@ -109,8 +112,18 @@ def require_composite(live: LiveRegistration) -> None:
         raise InvalidRequest("composite operations came with LwM2M 1.1; this device speaks 1.0")
 
 
-def _check_depth(command: AnyCommand) -> None:
+def check_version(path: Path, live: LiveRegistration) -> None:
+    """Raises InvalidRequest for a resource instance of a device that speaks LwM2M 1.0 (Core 1.1.1, 7.2)."""
+    if path.depth > 3 and live.lwm2m_version < RESOURCE_INSTANCES_SINCE:
+        raise InvalidRequest(
+            f"/{path} is a resource instance, which has a path since LwM2M 1.1; this device speaks 1.0"
+        )
+
+
+def _check_depth(command: AnyCommand, live: LiveRegistration) -> None:
     """Raises InvalidRequest. LwM2M Core 1.1.1, 6.3; 1.2, 6.3.8 for the deletion of a resource instance."""
+    if (path := getattr(command, "path", None)) is not None:
+        check_version(Path.parse(path), live)
     match command:
         case ExecuteResource(path=path) if Path.parse(path).depth != 3:
             raise InvalidRequest("what is executed is a resource")
