@@ -93,6 +93,7 @@ class RetriedAll(BaseModel):
 
     decoded: int
     left: int
+    next: str | None
 
 
 class DeadLetter(BaseModel):
@@ -202,7 +203,14 @@ class ApiClient:
 
     def retry_all_undecoded(self) -> RetriedAll:
         """Decode again what waits."""
-        return RetriedAll.model_validate(self._json(self._client.post(f"{API}/undecoded/retry")))
+        decoded = left = 0
+        cursor: str | None = None
+        while True:
+            given = {"cursor": cursor} if cursor else {}
+            done = RetriedAll.model_validate(self._json(self._client.post(f"{API}/undecoded/retry", params=given)))
+            decoded, left, cursor = decoded + done.decoded, left + done.left, done.next
+            if cursor is None:
+                return RetriedAll(decoded=decoded, left=left, next=None)
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Messages that no service could process, the oldest first."""

@@ -210,6 +210,7 @@ UNDECODED: dict[str, Any] = {
     "paths": ["3/0"],
     "content_format": 11542,
     "size": 2,
+    "start": "c200",
     "reason": "the TLV ends in the middle of a value",
     "decoded_at": None,
 }
@@ -255,7 +256,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": "1772366400250000-7",
         "values": [{"path": "3/0/0", "type": "string", "time": "2026-03-01T12:00:00.250000Z"}],
     },
-    "RetriedAll": {"decoded": 3, "left": 1},
+    "RetriedAll": {"decoded": 3, "left": 1, "next": None},
     "DeadLetters": {
         "items": [
             {

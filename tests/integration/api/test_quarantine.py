@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 
 from flownexus_api import accounts
 from flownexus_schemas.subjects import Stream
-from harness.event_messages import event_message
+from harness.event_messages import event_message, publish, reported
 from harness.lockstep import (
     BLOCK1,
     CHANGED,
@@ -29,7 +29,7 @@ from harness.lockstep import (
     datagram,
     uint,
 )
-from harness.rows import rows
+from harness.rows import projected, rows
 from harness.waiting import until
 from integration.api.conftest import PASSWORD
 
@@ -108,6 +108,9 @@ async def test_a_report_in_a_wrongly_stated_format_becomes_values_once_when_it_i
     (listed,) = await system.listed(1, endpoint=NAME, state="waiting")
     assert (listed["endpoint"], listed["content_format"], listed["size"]) == (NAME, TLV, 31)
     assert listed["reason"]
+    assert listed["start"] == b'[{"n":"/3303/0/5700","v":21.5}]'[:32].hex()
+    assert await system.items(**{"from": listed["received_at"], "endpoint": NAME}) == [listed]
+    assert await system.items(to=listed["received_at"]) == []
     assert await system.items(endpoint="another") == []
     one = f"{UNDECODED}/{listed['id']}"
     kept = (await system.client.get(one)).json()
@@ -142,7 +145,7 @@ async def test_the_path_that_was_asked_for_can_be_named_and_all_that_wait_be_tri
     truncated, resource = await system.listed(2)
 
     everything = (await system.client.post(f"{UNDECODED}/retry", params={"endpoint": NAME})).json()
-    assert everything == {"decoded": 0, "left": 2}
+    assert everything == {"decoded": 0, "left": 2, "next": None}
     answer = await system.client.post(f"{UNDECODED}/{resource['id']}/retry", json={"base_path": "3303/0"})
     assert answer.json()["values"][0]["path"] == "3303/0/5700"
     await system.listed(1, state="decoded")
@@ -167,6 +170,24 @@ async def test_a_report_of_more_values_than_a_message_holds_is_stored_whole_when
     stored = system.values()
     assert sorted(value for _, _, value, _ in stored) == list(range(count))
     assert {received_at for *_, received_at in stored} == {datetime.fromisoformat(listed["received_at"])}
+
+
+async def test_those_behind_a_thousand_that_never_decode_are_retried_too(system: System, js: JetStreamContext) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    truncated = [
+        reported(NAME, at + timedelta(seconds=number), payload="wgA=", undecoded="?", content_format=TLV)
+        for number in range(1003)
+    ]
+    pack = base64.b64encode(b'[{"n":"/3303/0/5700","v":21.5}]').decode()
+    good = reported(NAME, at + timedelta(days=1), payload=pack, undecoded="?", content_format=SENML_JSON)
+    await projected(system.database_url, await publish(js, *truncated, good))
+    first = (await system.client.post(f"{UNDECODED}/retry")).json()
+    assert (first["decoded"], first["left"]) == (0, 1000)
+    second = (await system.client.post(f"{UNDECODED}/retry", params={"cursor": first["next"]})).json()
+    assert second == {"decoded": 1, "left": 3, "next": None}
+    await system.listed(1, state="decoded")
+    later = {"from": "2026-03-02T00:00:00Z"}
+    assert (await system.client.post(f"{UNDECODED}/retry", params=later)).json()["left"] == 0
 
 
 async def test_a_viewer_reads_the_quarantine_and_retries_nothing(system: System) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, func, select, tuple_
 
 from flownexus_api import undecoded_reports
 from flownexus_api.access import BriefOperator, Viewer
 from flownexus_api.audit import write_down
 from flownexus_api.documented import READ_ONE, answers
 from flownexus_api.paging import NO_NUL, Page, cursor_of, keys_of, page_of
-from flownexus_api.parts import Database, PartsDep
+from flownexus_api.parts import Database, Parts, PartsDep
+from flownexus_api.periods import Moment
 from flownexus_schemas.errors import Conflict, InvalidRequest, NotFound
 from flownexus_schemas.tables import Endpoint
 from flownexus_schemas.tables import UndecodedReport as Stored
@@ -25,6 +26,10 @@ router = APIRouter(prefix="/undecoded", tags=["quarantine"])
 
 KEY = (Stored.received_at, Stored.stream_sequence)
 MOST_AT_ONCE = 1000
+PAGE_REPORTS = 50
+"""Read together: each can have a payload of hundreds of kilobytes."""
+
+START_BYTES = 32
 
 ReportId = Annotated[
     str, Path(pattern=r"^[0-9]{1,17}-[0-9]{1,18}$", description="As the list has it.", examples=["1772366400250000-7"])
@@ -41,6 +46,7 @@ class UndecodedReport(BaseModel):
     paths: list[str] = Field(description="What was observed; empty where it is not known.")
     content_format: int | None = Field(description="As the device stated it.")
     size: int = Field(description="Bytes of the payload.")
+    start: str = Field(description=f"The first {START_BYTES} of them, hexadecimal.")
     reason: str
     decoded_at: datetime | None = Field(description="When a retry was stored; null while it waits for one.")
 
@@ -84,6 +90,35 @@ class RetriedAll(BaseModel):
 
     decoded: int
     left: int
+    next: str | None = Field(description="Send it as `cursor` to go on with the others; null where all were tried.")
+
+
+class Wanted(NamedTuple):
+    """Which reports: all, if nothing is said."""
+
+    endpoint: str | None
+    start: datetime | None
+    end: datetime | None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        if self.endpoint is not None:
+            query = query.where(Endpoint.name == self.endpoint)
+        if self.start is not None:
+            query = query.where(Stored.received_at >= self.start)
+        if self.end is not None:
+            query = query.where(Stored.received_at < self.end)
+        return query
+
+
+def _wanted(
+    endpoint: Annotated[str | None, Query(pattern=NO_NUL, max_length=255, description="Only of this endpoint.")] = None,
+    start: Annotated[Moment | None, Query(alias="from", description="The first moment, with time zone.")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="The end, not included.")] = None,
+) -> Wanted:
+    return Wanted(endpoint, start, end)
+
+
+WantedDep = Annotated[Wanted, Depends(_wanted)]
 
 
 @router.get("", responses=READ_ONE)
@@ -91,15 +126,13 @@ async def list_undecoded(
     *,
     _: Viewer,
     database: Database,
-    endpoint: Annotated[str | None, Query(pattern=NO_NUL, max_length=255, description="Only of this endpoint.")] = None,
+    wanted: WantedDep,
     state: Annotated[Literal["waiting", "decoded"] | None, Query(description="Only these; both if not given.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> UndecodedReports:
     """Reports that could not be decoded, the newest first, without their payloads."""
-    query = _query().order_by(*(column.desc() for column in KEY)).limit(limit + 1)
-    if endpoint is not None:
-        query = query.where(Endpoint.name == endpoint)
+    query = wanted.of(_query()).order_by(*(column.desc() for column in KEY)).limit(limit + 1)
     if state is not None:
         query = query.where(Stored.decoded_at.is_(None) if state == "waiting" else Stored.decoded_at.is_not(None))
     if cursor is not None:
@@ -124,24 +157,40 @@ async def retry_all_undecoded(
     who: BriefOperator,
     parts: PartsDep,
     http: Request,
-    endpoint: Annotated[str | None, Query(pattern=NO_NUL, max_length=255, description="Only of this endpoint.")] = None,
+    wanted: WantedDep,
+    cursor: Annotated[str | None, Query(description="`next` of the call before.")] = None,
 ) -> RetriedAll:
-    """Try all that wait, 1,000 of them at most, with the models of today: for operators, after an upload of a model."""
-    query = _query().where(Stored.decoded_at.is_(None)).order_by(*KEY).limit(MOST_AT_ONCE)
-    if endpoint is not None:
-        query = query.where(Endpoint.name == endpoint)
+    """Try all that wait, the oldest first, with the models of today: for operators, after an upload of a model.
+
+    A call tries 1,000 at most; `next` goes on behind them.
+    """
+    after = None if cursor is None else keys_of(cursor, "undecoded-retry", (datetime, int))
+    await write_down(parts, who, "undecoded.retried", wanted.endpoint, http)
+    tried = done = 0
+    while rows := await _waiting(parts, wanted, after, min(PAGE_REPORTS, MOST_AT_ONCE - tried)):
+        for row in rows:
+            try:
+                records, content_format = undecoded_reports.decoded(row, parts.models, None, None)
+            except InvalidRequest:
+                continue
+            await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
+            done += 1
+        tried += len(rows)
+        last = rows[-1]
+        after = [last.received_at, last.stream_sequence]
+        if tried == MOST_AT_ONCE:
+            following = cursor_of("undecoded-retry", last.received_at, last.stream_sequence)
+            return RetriedAll(decoded=done, left=tried - done, next=following)
+    return RetriedAll(decoded=done, left=tried - done, next=None)
+
+
+async def _waiting(parts: Parts, wanted: Wanted, after: list[object] | None, limit: int) -> Sequence[Row[Any]]:
+    query = wanted.of(_query(Stored.payload)).where(Stored.decoded_at.is_(None)).order_by(*KEY).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(*KEY) > tuple_(*after))
     async with parts.engine.begin() as connection:
-        rows = (await connection.execute(query)).all()
-    await write_down(parts, who, "undecoded.retried", endpoint, http)
-    done = 0
-    for row in rows:
-        try:
-            records, content_format = undecoded_reports.decoded(row, parts.models, None, None)
-        except InvalidRequest:
-            continue
-        await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
-        done += 1
-    return RetriedAll(decoded=done, left=len(rows) - done)
+        rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+    return rows
 
 
 @router.post("/{report}/retry", responses=answers(401, 403, 404, 409, 422, 503))
@@ -187,13 +236,15 @@ def _moment(microseconds: int) -> datetime:
 _select: Callable[..., Select[Any]] = select
 
 
-def _query() -> Select[Any]:
+def _query(*more: Any) -> Select[Any]:
     query: Select[Any] = _select(
         *KEY,
+        *more,
         Stored.trigger,
         Stored.paths,
         Stored.content_format,
-        Stored.payload,
+        func.length(Stored.payload).label("size"),
+        func.substr(Stored.payload, 1, START_BYTES).label("start"),
         Stored.reason,
         Stored.decoded_at,
         Endpoint.name,
@@ -206,7 +257,7 @@ def _query() -> Select[Any]:
 
 def _one(report: str) -> Select[Any]:
     microseconds, sequence = map(int, report.split("-"))
-    return _query().where(Stored.received_at == _moment(microseconds), Stored.stream_sequence == sequence)
+    return _query(Stored.payload).where(Stored.received_at == _moment(microseconds), Stored.stream_sequence == sequence)
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:
@@ -217,7 +268,8 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "trigger": row.trigger,
         "paths": row.paths.split(",") if row.paths else [],
         "content_format": row.content_format,
-        "size": len(row.payload),
+        "size": row.size,
+        "start": row.start.hex(),
         "reason": row.reason,
         "decoded_at": row.decoded_at,
     }
