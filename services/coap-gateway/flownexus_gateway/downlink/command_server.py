@@ -16,6 +16,7 @@ from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.passing_on import PassingOn
 from flownexus_gateway.downlink.request_of_command import check_version, request_of, require_composite, use_of
+from flownexus_gateway.downlink.security_object import keep_out
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import new_token
 from flownexus_gateway.observations.reads import Reads
@@ -130,6 +131,7 @@ class CommandServer:
         live = self._table.of_endpoint(command.endpoint)
         if live is None:
             raise NotFound(f"{command.endpoint!r} is not registered")
+        keep_out(command)
         match command:
             case ObserveResource(path=path):
                 check_version(Path.parse(path), live)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 
 from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS
+from flownexus_gateway.downlink.security_object import is_security
 from flownexus_schemas.events import Registration
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
@@ -20,9 +21,9 @@ COMPOSITE_SINCE = (1, 1)
 def planned_observations(profile: ObservationProfile, registration: Registration) -> tuple[Observation, ...]:
     """The observations to ask for, each with a token of its own, single ones first.
 
-    A path is asked for where the device lists its object, and its instance where it lists any. Devices of LwM2M 1.0
-    are asked for each object of a composite observation by itself. Composite ones come last: there are clients that
-    never answer them.
+    A path is asked for where the device lists its object, and its instance where it lists any; never one of
+    Security, which holds keys. Devices of LwM2M 1.0 are asked for each object of a composite observation by itself.
+    Composite ones come last: there are clients that never answer them.
     """
     listed = tuple(Path.parse(link) for link in registration.object_links)
     singles: dict[str, ObservationEntry] = {}
@@ -70,6 +71,8 @@ def _present(paths: Iterable[str], listed: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def _is_listed(path: Path, listed: tuple[Path, ...]) -> bool:
+    if is_security(path):
+        return False
     same_object = [link for link in listed if link.object_id == path.object_id]
     if path.depth < 2 or not any(link.depth == 2 for link in same_object):
         return bool(same_object)
