@@ -19,6 +19,7 @@ from flownexus_local.embedded import nats, places
 from flownexus_local.embedded.account import can_run, server_account
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import is_running
+from flownexus_local.quarantine import MOST_COUNTED, Quarantine, quarantine
 from flownexus_local.readiness import readiness
 from flownexus_local.settings import StackSettings
 
@@ -126,6 +127,21 @@ def _services(folder: Path) -> Iterator[Finding]:
         answer = readiness(url)
         advice = "" if answer.ready else f"look into {folder / 'logs' / f'{name}.log'}"
         yield Finding(name, "ready" if answer.ready else answer.missing, advice)
+    waiting = quarantine(connection.health["ingest"]) if "ingest" in connection.health else None
+    if waiting is not None:
+        yield from _quarantine(waiting)
+
+
+def _quarantine(waiting: Quarantine) -> Iterator[Finding]:
+    if waiting.undecoded:
+        count = f"{waiting.undecoded}{' or more' if waiting.undecoded >= MOST_COUNTED else ''}"
+        advice = "`flownexus undecoded list` says why, `flownexus undecoded retry` tries them again"
+        yield Finding("undecoded", f"reports of devices that could not be decoded: {count}", advice)
+    if waiting.dead_letters:
+        advice = "`flownexus dead-letters list` says why, `retry` and `delete` take them away"
+        yield Finding("dead letters", f"messages that could not be processed: {waiting.dead_letters}", advice)
+    if not waiting.undecoded and not waiting.dead_letters:
+        yield Finding("quarantine", "is empty")
 
 
 def _leftovers(folder: Path) -> Iterator[Finding]:

@@ -9,6 +9,10 @@ ROWS = Counter("flownexus_ingest_rows", "Rows inserted.")
 DEAD_LETTERS = Counter("flownexus_ingest_dead_letters", "Messages set aside as dead letters.")
 DEAD_LETTERS_KEPT = Gauge("flownexus_ingest_dead_letters_kept", "Dead letters that nobody retried or deleted yet.")
 UNDECODED = Counter("flownexus_ingest_undecoded_reports", "Reports stored that the gateway could not decode.")
+UNDECODED_WAITING = Gauge(
+    "flownexus_ingest_undecoded_waiting",
+    "Undecoded reports that no retry turned into values; from 10,000 on not counted.",
+)
 BATCH_MESSAGES = Histogram(
     "flownexus_ingest_batch_messages",
     "Messages in one transaction.",

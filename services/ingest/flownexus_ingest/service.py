@@ -36,6 +36,7 @@ MODELS_TIMEOUT_S = 5.0
 GATHER_S = 0.2
 """Models that come within this time are named together."""
 
+_WAITING = "select count(*) from (select from undecoded_report where decoded_at is null limit 10000) as waiting"
 _AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.TimeoutError, ReaderLost, PositionMoved)
 
 
@@ -143,7 +144,7 @@ class Ingest:
                 log.info("models.in_force", named=named, decoded_again=decoded)
 
     async def _measure(self) -> None:
-        """Keep the lag true while nothing is written too, and the count of dead letters, which others take away."""
+        """Keep the lag true while nothing is written too, and the counts of what waits in the quarantine."""
         while True:
             await asyncio.sleep(MEASURE_INTERVAL_S)
             if self._client is None or not self._client.is_connected or self._pipeline is None:
@@ -156,6 +157,12 @@ class Ingest:
                 continue
             metrics.LAG_MESSAGES.set(max(0, info.state.last_seq - self._pipeline.position))
             metrics.DEAD_LETTERS_KEPT.set(letters.state.messages)
+            try:
+                async with await self._connect() as connection:
+                    waiting = await (await connection.execute(_WAITING)).fetchone()
+            except _AWAY:
+                continue
+            metrics.UNDECODED_WAITING.set(waiting[0] if waiting else 0)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

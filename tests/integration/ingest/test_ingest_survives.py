@@ -84,9 +84,12 @@ async def test_metrics_count_what_was_undecoded_and_the_dead_letters_that_are_le
     last = await publish(js, *not_json, *undecoded)
     ingest = service("flownexus_ingest")
     await projected(database_url, last)
-    await until(lambda: shown(ingest, "undecoded_reports_total 3.0", "dead_letters_kept 2.0"), what="the counts")
+    wanted = ("undecoded_reports_total 3.0", "undecoded_waiting 3.0", "dead_letters_total 2.0", "dead_letters_kept 2.0")
+    await until(lambda: shown(ingest, *wanted), what="the counts")
     await js.delete_msg("LWM2M_DEAD_LETTERS", 1)
-    await until(lambda: shown(ingest, "dead_letters_total 2.0", "dead_letters_kept 1.0"), what="one letter less")
+    await publish(js, reported("dev-1", T, record("3303/0/5700", "float", 1.0, T), retry_of=last - 2))
+    fewer = ("undecoded_reports_total 3.0", "undecoded_waiting 2.0", "dead_letters_total 2.0", "dead_letters_kept 1.0")
+    await until(lambda: shown(ingest, *fewer), what="one of each less")
 
 
 async def test_a_bad_message_too_large_for_a_letter_holds_nothing_up(
