@@ -42,6 +42,9 @@ class Bucket(StrEnum):
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
 
 
+LATE = "Flownexus-Late"
+"""Header of a message that tells of something long past, as a retry does: it is no sign of life of its endpoint."""
+
 LARGE_MESSAGES = "lwm2m_large_messages"
 """Bucket of the object store: bodies of requests and answers that no message of NATS holds."""
 

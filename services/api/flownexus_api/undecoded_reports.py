@@ -80,7 +80,7 @@ async def publish(js: JetStreamContext, row: Undecoded, records: list[TimedRecor
             await js.publish(
                 subjects.event(row.name, EventKind.REPORTED),
                 event.model_dump_json().encode(),
-                headers={"Nats-Msg-Id": event_id},
+                headers={"Nats-Msg-Id": event_id, subjects.LATE: "retry"},
             )
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable("The message bus does not take the values; try again shortly.") from error

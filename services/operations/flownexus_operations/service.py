@@ -170,6 +170,8 @@ class Operations:
 
     async def _heard_device(self, message: Msg) -> None:
         assert self._listeners is not None
+        if message.headers and subjects.LATE in message.headers:
+            return
         with contextlib.suppress(InvalidName):
             self._listeners.heard(subjects.endpoint_of_subject(message.subject), time.time())
 

@@ -103,7 +103,9 @@ async def system(js: JetStreamContext, service: ServiceFactory, database_url: st
             yield system
 
 
-async def test_a_report_in_a_wrongly_stated_format_becomes_values_once_when_it_is_retried(system: System) -> None:
+async def test_a_report_in_a_wrongly_stated_format_becomes_values_once_when_it_is_retried(
+    system: System, js: JetStreamContext
+) -> None:
     await system.send(b'[{"n":"/3303/0/5700","v":21.5}]', TLV)
     (listed,) = await system.listed(1, endpoint=NAME, state="waiting")
     assert (listed["endpoint"], listed["content_format"], listed["size"]) == (NAME, TLV, 31)
@@ -128,6 +130,8 @@ async def test_a_report_in_a_wrongly_stated_format_becomes_values_once_when_it_i
     (decoded,) = await system.listed(1, state="decoded")
     assert decoded["decoded_at"] is not None
     assert await system.items(state="waiting") == []
+    last = await js.get_last_msg(Stream.EVENTS, f"lwm2m.event.{NAME}.reported")
+    assert (last.headers or {})["Flownexus-Late"]
     (value,) = system.values()
     assert value[:3] == (3303, 5700, 21.5)
     assert value[3].isoformat().replace("+00:00", "Z")[:26] == listed["received_at"][:26].removesuffix("Z")
@@ -277,7 +281,9 @@ async def test_a_dead_letter_too_large_to_hold_its_message_is_retried_from_the_s
         return letters[0] if [letter["stream_sequence"] for letter in letters] != [ack.seq] else None
 
     again: dict[str, Any] = await until(back, 20, "the letter of what was published again")
-    assert (await js.get_msg(Stream.EVENTS, again["stream_sequence"])).data == payload
+    published = await js.get_msg(Stream.EVENTS, again["stream_sequence"])
+    assert published.data == payload
+    assert (published.headers or {})["Flownexus-Late"]
 
     await js.delete_msg(Stream.EVENTS, again["stream_sequence"])
     gone = await system.client.post(f"{LETTERS}/{again['id']}/retry")

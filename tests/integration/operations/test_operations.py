@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from nats.js import JetStreamContext
 
 from flownexus_schemas.commands import PathValue, ReadResource, WriteResource
 from flownexus_schemas.operations.operation import OperationStatus
@@ -63,6 +64,22 @@ async def test_a_sleeping_device_gets_it_at_its_next_update(
     await served(serve)
 
     assert (await asked.ends(name)).status is OperationStatus.CONFIRMED
+
+
+async def test_a_report_published_late_wakes_no_sleeping_device(
+    js: JetStreamContext, device: LockstepDevice, operations: ServiceProcess, asked: Asked
+) -> None:
+    device.register(LINKS, "b=U", "Q")
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(2.5))
+    name = await asked.ask(READ)
+    await js.publish("lwm2m.event.device-1.reported", b"{}", headers={"Flownexus-Late": "retry"})
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(1.0))
+    assert (await asked.history(name))[-1].data.status is OperationStatus.QUEUED
+
+    await js.publish("lwm2m.event.device-1.reported", b"{}")
+    await served(lambda: device.expect_request(GET, "3/0/0"))
 
 
 async def test_the_devices_refusal_is_the_end_with_its_code(

@@ -105,7 +105,11 @@ async def retry_dead_letter(*, who: BriefOperator, parts: PartsDep, letter: Sequ
             kept.subject,
             payload,
             # With its own id it would be taken for the message that was set aside.
-            headers={**kept.headers, "Nats-Msg-Id": f"retried-{message.time:%Y%m%d%H%M%S%f}-{letter}"},
+            headers={
+                **kept.headers,
+                "Nats-Msg-Id": f"retried-{message.time:%Y%m%d%H%M%S%f}-{letter}",
+                subjects.LATE: "retry",
+            },
         )
         await js.delete_msg(Stream.DEAD_LETTERS, letter)
     except _AWAY as error:
