@@ -14,6 +14,7 @@ from flownexus_schemas import subjects
 from flownexus_schemas.cloudevent import CloudEvent, Frozen
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.subjects import EventKind
 
 
@@ -79,7 +80,12 @@ class ReportedRecord(Frozen):
     type: DataType
     value: bool | int | float | str
     time: AwareDatetime = Field(description="The device's own time of the value, or that of receipt.")
-    anchored: bool = Field(default=False, description="Whether `time` is that of receipt, as the device gave none.")
+    anchored: bool = Field(
+        default=False, description="Whether `time` is that of receipt, as the device gave none that can be right."
+    )
+    marks: tuple[Mark, ...] = Field(
+        default=(), description="What was assumed where the payload was not as the specification has it."
+    )
 
 
 class ObservationRef(Frozen):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.object_model import ObjectModel, ObjectModels, ResourceModel
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
@@ -52,9 +54,10 @@ def _payload(item: dict[str, Any]) -> Payload:
     )
 
 
-def _record(path: str, kind: str, value: Any, time: float | None = None) -> Record:
+def _record(path: str, kind: str, value: Any, time: float | None = None, marks: Sequence[str] = ()) -> Record:
     data_type = DataType(kind)
-    return Record(Path.parse(path), data_type, bytes.fromhex(value) if data_type is DataType.OPAQUE else value, time)
+    read = bytes.fromhex(value) if data_type is DataType.OPAQUE else value
+    return Record(Path.parse(path), data_type, read, time, tuple(map(Mark, marks)))
 
 
 def _models() -> ObjectModels:

@@ -19,9 +19,10 @@ def decoded_again(record: Record, target: DataType) -> Record | None:
         return record
     try:
         if isinstance(record.value, bytes):
-            return tlv_values.read(record.path, record.value, target)._replace(time=record.time)
+            return tlv_values.read(record.path, record.value, target)._replace(time=record.time, marks=record.marks)
         if target is DataType.OPAQUE and isinstance(record.value, str):
-            return Record(record.path, target, from_base64(record.value.strip()), record.time)
-        return record_of(record.path, record.type, record.value, target, record.time)
+            return Record(record.path, target, from_base64(record.value.strip()), record.time, record.marks)
+        fitted = record_of(record.path, record.type, record.value, target, record.time)
+        return fitted._replace(marks=record.marks)
     except CodecError:
         return None

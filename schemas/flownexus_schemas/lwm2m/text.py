@@ -34,7 +34,8 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
         raise CodecError("the text is not UTF-8") from None
     if target is DataType.OPAQUE:
         return [Record(path, DataType.OPAQUE, from_base64(text.strip()))]
-    return [record_of(path, DataType.STRING, text, target, None)]
+    # Text has no types of its own, so nothing is assumed here.
+    return [record_of(path, DataType.STRING, text, target, None)._replace(marks=())]
 
 
 def encode(records: Sequence[Record], base_path: Path) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
 
@@ -31,6 +32,7 @@ class TimedRecord(NamedTuple):
     value: Value
     time: float
     anchored: bool
+    marks: tuple[Mark, ...] = ()
 
 
 def anchor(records: Iterable[Record], received_at: float) -> list[TimedRecord]:
@@ -38,15 +40,19 @@ def anchor(records: Iterable[Record], received_at: float) -> list[TimedRecord]:
 
     A relative time in the past is counted back from the receipt. None, a time that is not finite, before EARLIEST or
     more than AHEAD_S ahead, and a relative one in the future (nothing is measured there: it is a device's uptime)
-    become that of receipt.
+    become that of receipt. Where the device gave a time that was not taken, the record is marked.
     """
-    return [TimedRecord(*record[:3], *_anchored(record.time, received_at)) for record in records]
+    return [_anchored(record, received_at) for record in records]
 
 
-def _anchored(time: float | None, received_at: float) -> tuple[float, bool]:
-    if time is None or not math.isfinite(time):
-        return received_at, True
-    if time < FIRST_ABSOLUTE:
-        measured = received_at + time
-        return (measured, False) if time < 0 and measured >= EARLIEST else (received_at, True)
-    return (time, False) if EARLIEST <= time <= received_at + AHEAD_S else (received_at, True)
+def _anchored(record: Record, received_at: float) -> TimedRecord:
+    path, kind, value, time, marks = record
+    if time is None or time == 0:
+        return TimedRecord(path, kind, value, received_at, True, marks)
+    if math.isfinite(time):
+        measured = time if time >= FIRST_ABSOLUTE else received_at + time
+        if (time >= FIRST_ABSOLUTE or time < 0) and EARLIEST <= measured <= received_at + AHEAD_S:
+            return TimedRecord(path, kind, value, measured, False, marks)
+        if time > received_at + AHEAD_S:
+            return TimedRecord(path, kind, value, received_at, True, (*marks, Mark.CLOCK_AHEAD))
+    return TimedRecord(path, kind, value, received_at, True, (*marks, Mark.CLOCK_NOT_SET))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from flownexus_schemas.lwm2m import tlv_values
 from flownexus_schemas.lwm2m.errors import CodecError
 from flownexus_schemas.lwm2m.limits import check_count
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
@@ -14,13 +15,23 @@ from flownexus_schemas.lwm2m.tlv import Kind, Tlv, build, parse
 from flownexus_schemas.lwm2m.typed_values import type_of
 
 _ONLY_INSTANCE = 0
+_NESTING = (Mark.TLV_NESTING,)
+_EXPECTED: Mapping[int, frozenset[Kind]] = {
+    # LwM2M 1.0.2, 6.4.3: an object of one instance may leave its entry out, and one instance may have it around.
+    1: frozenset({Kind.OBJECT_INSTANCE, Kind.RESOURCE, Kind.MULTIPLE_RESOURCE}),
+    2: frozenset({Kind.OBJECT_INSTANCE, Kind.RESOURCE, Kind.MULTIPLE_RESOURCE}),
+    3: frozenset({Kind.RESOURCE, Kind.MULTIPLE_RESOURCE, Kind.RESOURCE_INSTANCE}),
+    4: frozenset({Kind.RESOURCE_INSTANCE}),
+}
+"""Kinds of the outermost entries, by the depth of the path."""
 
 
 def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapping[int, str] | None) -> list[Record]:
     """The values of object instances, of resources or of resource instances. Raises CodecError.
 
     Taken although nested otherwise than the path asks for: resources below an object (they are of its instance 0),
-    an object instance or the multiple resource around what was asked for, instances written as resources.
+    an object instance or the multiple resource around what was asked for, instances written as resources. Their
+    records are marked.
     """
     if not payload:
         return []
@@ -29,7 +40,8 @@ def decode(payload: bytes, base_path: Path, models: ObjectModels, versions: Mapp
     records: list[Record] = []
     reader = _Reader(base_path, models, versions)
     for entry in parse(payload):
-        records += reader.top(entry)
+        found = reader.top(entry)
+        records += found if reader.is_expected(entry) else [record._replace(marks=_NESTING) for record in found]
         check_count(len(records))
     return records
 
@@ -86,6 +98,13 @@ class _Reader:
             _ONLY_INSTANCE if base_path.object_instance_id is None else base_path.object_instance_id,
         )
 
+    def is_expected(self, entry: Tlv) -> bool:
+        """Whether the entry is of the level that the path asks for; else what it means was assumed."""
+        if entry.kind not in _EXPECTED[self._base.depth]:
+            return False
+        is_value = entry.kind in {Kind.RESOURCE, Kind.MULTIPLE_RESOURCE}
+        return self._base.depth != 3 or not is_value or entry.id == self._base.resource_id
+
     def top(self, entry: Tlv) -> list[Record]:
         if entry.kind is Kind.OBJECT_INSTANCE:
             instance = self._below(Path(self._base.object_id, entry.id))
@@ -116,7 +135,8 @@ class _Reader:
     def _value(self, resource: Path, entry: Tlv) -> Record:
         if entry.kind not in (Kind.RESOURCE_INSTANCE, Kind.RESOURCE):
             raise CodecError(f"a TLV entry of kind {entry.kind.name} stands where a value of /{resource} is expected")
-        return self._read(self._below(resource.child(entry.id)), entry.value)
+        record = self._read(self._below(resource.child(entry.id)), entry.value)
+        return record if entry.kind is Kind.RESOURCE_INSTANCE else record._replace(marks=_NESTING)
 
     def _multiple(self, resource: Path) -> bool:
         model = self._models.resource(resource, self._versions)

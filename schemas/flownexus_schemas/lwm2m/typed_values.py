@@ -12,6 +12,7 @@ from decimal import Decimal
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.date_time import unix_seconds
 from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.marks import OF_TYPES
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import MAX_ID, Path
 from flownexus_schemas.lwm2m.record import Record, Value
@@ -42,7 +43,7 @@ def record_of(path: Path, natural: DataType, value: Value, target: DataType | No
     """One record of the type `target`, or of the type natural to the format where that is None. Raises CodecError.
 
     Taken as they are meant: whole floats for integers, integers for floats, 0 and 1 and their texts for booleans,
-    numbers in texts, texts with the NUL that ends them in C. A float can be NaN or infinite.
+    numbers in texts, texts with the NUL that ends them in C; the record is marked. A float can be NaN or infinite.
     """
     if natural is DataType.INTEGER and target is None and isinstance(value, int) and value > MAX_INTEGER:
         natural = DataType.UNSIGNED
@@ -51,6 +52,8 @@ def record_of(path: Path, natural: DataType, value: Value, target: DataType | No
         fitted = _FIT[kind](value)
     except _Unfit:
         raise CodecError(f"{path}: {shown(value)} is not a value of type {kind}") from None
+    if natural is not kind and (marks := OF_TYPES.get((natural, kind))) is not None:
+        return Record(path, kind, fitted, time, marks)
     return Record(path, kind, fitted, time)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     Computed,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    Text,
     UniqueConstraint,
     false,
     func,
@@ -109,6 +111,9 @@ class Resource(Base):
     value_float: Mapped[float | None]
     value_boolean: Mapped[bool | None]
     value_bytes: Mapped[bytes | None]
+    marks: Mapped[list[str] | None] = mapped_column(
+        ARRAY(Text), doc="What was assumed where the payload was not as the specification has it: `Mark`."
+    )
     value_number: Mapped[float | None] = mapped_column(
         Computed(
             "coalesce(value_float, value_integer::double precision, value_boolean::integer::double precision)",
@@ -138,3 +143,6 @@ class LatestValue(Base):
     value_float: Mapped[float | None]
     value_boolean: Mapped[bool | None]
     value_bytes: Mapped[bytes | None]
+    marks: Mapped[list[str] | None] = mapped_column(
+        ARRAY(Text), doc="What was assumed where the payload was not as the specification has it: `Mark`."
+    )

@@ -130,6 +130,7 @@ def _reported(record: TimedRecord, row: Undecoded) -> ReportedRecord:
         value=wire_value(record.value),
         time=row.received_at if record.anchored else utc(record.time),
         anchored=record.anchored,
+        marks=record.marks,
     )
 
 

@@ -6,13 +6,23 @@ import math
 from base64 import b64encode
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import Row
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.tables import LatestValue, Resource
 from flownexus_schemas.tables.devices import NO_INSTANCE
 
 WireValue = bool | int | float | str
+
+MARKS: list[str] = Field(
+    default=[],
+    description="What was assumed where the device's payload was not as the specification has it: "
+    + ", ".join(f"`{mark.value}`" for mark in Mark)
+    + ".",
+)
+"""Field of a value."""
 
 NON_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 

@@ -34,3 +34,6 @@ NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")
 REQUEST_IN = DATAGRAMS_IN.labels("request")
 RESPONSE_IN = DATAGRAMS_IN.labels("response")
 EMPTY_IN = DATAGRAMS_IN.labels("empty")
+MARKS = Counter(
+    "flownexus_gateway_marks", "Values that were not as the specification has them, by what was assumed.", ["mark"]
+)

@@ -159,6 +159,7 @@ def _reading(event: ValuesReported, sequence: int, index: int, types: ValueTypes
         event.data.received_at,
         data_type.value,
         value,
+        [mark.value for mark in record.marks] or None,
     )
 
 

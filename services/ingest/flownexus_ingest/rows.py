@@ -31,6 +31,7 @@ class Reading(NamedTuple):
     received_at: datetime
     data_type: str
     value: ValueColumns
+    marks: list[str] | None = None
 
     @property
     def series(self) -> SeriesKey:

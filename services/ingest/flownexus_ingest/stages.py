@@ -20,6 +20,7 @@ RESOURCE = inserted_once(
         "received_at",
         "data_type",
         *VALUE,
+        "marks",
     ),
 )
 EVENT = inserted_once("event", ("time", "stream_sequence", "endpoint_id", "event_type", "received_at"))
@@ -42,7 +43,7 @@ LATEST_VALUE = kept_newest(
     "latest_value",
     key=("endpoint_id", "resource_type_id", "object_instance_id", "resource_instance_id"),
     order=("time", "stream_sequence", "record_index"),
-    others=("received_at", "data_type", *VALUE),
+    others=("received_at", "data_type", *VALUE, "marks"),
 )
 OBSERVATION_OUTCOME = kept_newest(
     "observation_outcome",

@@ -141,13 +141,13 @@ class Writer:
         endpoints, types = self._identifiers.endpoints, self._identifiers.types
         for r in readings:
             series = (endpoints[r.endpoint], types[r.resource], r.object_instance_id, r.resource_instance_id)
-            yield (*r[:3], *series, r.received_at, r.data_type, *r.value)
+            yield (*r[:3], *series, r.received_at, r.data_type, *r.value, r.marks)
 
     def _latest_rows(self, readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
         endpoints, types = self._identifiers.endpoints, self._identifiers.types
         for r in readings:
             series = (endpoints[r.endpoint], types[r.resource], r.object_instance_id, r.resource_instance_id)
-            yield (*series, *r[:3], r.received_at, r.data_type, *r.value)
+            yield (*series, *r[:3], r.received_at, r.data_type, *r.value, r.marks)
 
 
 def _endpoint_rows(changes: dict[str, EndpointChange], endpoints: dict[str, int]) -> Iterator[tuple[Any, ...]]:

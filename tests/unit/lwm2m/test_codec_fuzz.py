@@ -79,8 +79,8 @@ def reencode(records: list[Record]) -> None:
     records = [record if -(2**62) < (record.time or 0) < 2**62 else record._replace(time=None) for record in records]
     for content_format in (ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR):
         again = decode(encode(records, content_format, Path()), content_format, Path(), MODELS)
-        assert [(path, value, time) for path, _, value, time in again] == [
-            (path, value, time) for path, _, value, time in records
+        assert [(record.path, record.value, record.time) for record in again] == [
+            (record.path, record.value, record.time) for record in records
         ]
 
 

@@ -14,6 +14,7 @@ from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.errors import CodecError, UnsupportedContentFormat
 from flownexus_schemas.lwm2m.limits import MAX_RECORDS
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
 from vectors.payloads import MODELS
@@ -130,6 +131,34 @@ def test_a_value_that_could_mean_something_else_is_refused(path: Path, fields: d
         value_at(path, **fields)
 
 
+@pytest.mark.parametrize(
+    ("path", "fields", "marks"),
+    [
+        (INTEGER, {"v": 20}, ()),
+        (FLOAT, {"v": 20}, ()),
+        (TIME, {"v": 2.0}, ()),
+        (UNKNOWN, {"vs": "1"}, ()),
+        (INTEGER, {"v": 20.0}, (Mark.FLOAT_FOR_INTEGER,)),
+        (INTEGER, {"vs": "20"}, (Mark.NUMBER_AS_TEXT,)),
+        (FLOAT, {"vs": "2.5"}, (Mark.NUMBER_AS_TEXT,)),
+        (BOOLEAN, {"vs": "True"}, (Mark.NUMBER_AS_TEXT,)),
+        (TIME, {"vs": "2013-03-21T20:04:00Z"}, (Mark.NUMBER_AS_TEXT,)),
+        (BOOLEAN, {"v": 1}, (Mark.BOOLEAN_AS_NUMBER,)),
+        (OBJLNK, {"v": 196608}, (Mark.LINK_AS_NUMBER,)),
+        (STRING, {"v": 20}, (Mark.TEXT_AS_NUMBER,)),
+        (STRING, {"vd": "YWJj"}, (Mark.TEXT_AS_BYTES,)),
+    ],
+)
+def test_what_was_assumed_is_marked(path: Path, fields: dict[str, Any], marks: tuple[Mark, ...]) -> None:
+    (record,) = senml({"n": f"/{path}", **fields})
+    assert record.marks == marks
+
+
+def test_text_which_has_no_types_is_not_marked() -> None:
+    (record,) = decode(b"21.5", ContentFormat.TEXT, FLOAT, MODELS)
+    assert (record.value, record.marks) == (21.5, ())
+
+
 def test_an_error_names_the_path_the_value_and_the_type() -> None:
     with pytest.raises(CodecError, match=r"3/0/9: 'high' is not a value of type integer"):
         senml({"n": "/3/0/9", "vs": "high"})
@@ -230,7 +259,7 @@ def test_tlv_that_does_not_belong_below_the_path_is_refused(base: str, payload: 
 
 def test_tlv_of_the_resource_is_taken_for_its_instance() -> None:
     decoded = decode(bytes.fromhex("C2071388"), ContentFormat.TLV, Path(3, 0, 7, 1), MODELS)
-    assert decoded == [Record(Path(3, 0, 7, 1), DataType.INTEGER, 5000)]
+    assert decoded == [Record(Path(3, 0, 7, 1), DataType.INTEGER, 5000, None, (Mark.TLV_NESTING,))]
 
 
 @pytest.mark.parametrize("size", [3, 5, 6, 7])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record
 from flownexus_schemas.lwm2m.timestamps import AHEAD_S, EARLIEST, FIRST_ABSOLUTE, TimedRecord, anchor
@@ -20,6 +21,32 @@ def timed(time: float | None) -> tuple[float, bool]:
     (record,) = anchor([Record(Path(3303, 0, 5700), DataType.FLOAT, 21.5, time)], NOW)
     assert record[:3] == (Path(3303, 0, 5700), DataType.FLOAT, 21.5)
     return record.time, record.anchored
+
+
+def marked(time: float | None) -> tuple[Mark, ...]:
+    (record,) = anchor([Record(Path(3303, 0, 5700), DataType.FLOAT, 21.5, time, (Mark.NUMBER_AS_TEXT,))], NOW)
+    assert record.marks[0] == Mark.NUMBER_AS_TEXT
+    return record.marks[1:]
+
+
+@pytest.mark.parametrize("time", [None, 0.0, NOW, -5.0])
+def test_a_time_that_is_taken_or_not_given_is_not_marked(time: float | None) -> None:
+    assert marked(time) == ()
+
+
+@pytest.mark.parametrize(
+    ("time", "mark"),
+    [
+        (1.0, Mark.CLOCK_NOT_SET),
+        (FIRST_ABSOLUTE - 1.0, Mark.CLOCK_NOT_SET),
+        (315_964_800.0, Mark.CLOCK_NOT_SET),
+        (-(2.0**40), Mark.CLOCK_NOT_SET),
+        (math.nan, Mark.CLOCK_NOT_SET),
+        (NOW + AHEAD_S + 1, Mark.CLOCK_AHEAD),
+    ],
+)
+def test_a_time_that_is_not_taken_is_marked_with_the_reason(time: float, mark: Mark) -> None:
+    assert marked(time) == (mark,)
 
 
 def test_a_value_without_a_time_gets_that_of_receipt() -> None:

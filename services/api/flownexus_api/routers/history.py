@@ -14,7 +14,7 @@ from flownexus_api.endpoint_names import EndpointId
 from flownexus_api.paging import Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
 from flownexus_api.periods import Moment, Period, bucket_width, period
-from flownexus_api.values import WireValue, value_columns, wire_value
+from flownexus_api.values import MARKS, WireValue, value_columns, wire_value
 from flownexus_schemas.errors import InvalidRequest
 from flownexus_schemas.lwm2m.errors import InvalidPath
 from flownexus_schemas.lwm2m.path import Path
@@ -46,6 +46,7 @@ class Reading(BaseModel):
     value: WireValue
     type: str
     received_at: datetime
+    marks: list[str] = MARKS
 
 
 class History(Page[Reading]):
@@ -109,7 +110,7 @@ async def get_history(
         found = (await database.execute(BUCKETED, values | places)).mappings()
         return Buckets(items=[Bucket.model_validate(row) for row in found])
     query = (
-        select(*KEY, Resource.resource_instance_id, Resource.received_at, *value_columns(Resource))
+        select(*KEY, Resource.resource_instance_id, Resource.received_at, Resource.marks, *value_columns(Resource))
         .where(*_series(endpoint_id, type_id, wanted, span))
         .order_by(*KEY)
         .limit(limit + 1)
@@ -124,6 +125,7 @@ async def get_history(
             value=wire_value(row),
             type=row.data_type,
             received_at=row.received_at,
+            marks=row.marks or [],
         )
         for row in rows
     ]

@@ -13,7 +13,7 @@ from flownexus_api.documented import READ_ONE
 from flownexus_api.endpoint_names import EndpointId
 from flownexus_api.paging import Page, cursor_of, keys_of, page_of
 from flownexus_api.parts import Database
-from flownexus_api.values import WireValue, path_text, value_columns, wire_value
+from flownexus_api.values import MARKS, WireValue, path_text, value_columns, wire_value
 from flownexus_schemas.tables import LatestValue, ResourceType
 
 router = APIRouter(prefix="/endpoints/{endpoint}/resources", tags=["values"])
@@ -38,6 +38,7 @@ class LatestReading(BaseModel):
     value: WireValue
     time: datetime
     received_at: datetime
+    marks: list[str] = MARKS
 
 
 class Resources(Page[LatestReading]):
@@ -63,6 +64,7 @@ async def list_resources(
             LatestValue.time,
             LatestValue.received_at,
             *value_columns(LatestValue),
+            LatestValue.marks,
         )
         .join(ResourceType, ResourceType.id == LatestValue.resource_type_id)
         .where(LatestValue.endpoint_id == endpoint_id)
@@ -85,6 +87,7 @@ async def list_resources(
             value=wire_value(row),
             time=row.time,
             received_at=row.received_at,
+            marks=row.marks or [],
         )
         for row in rows
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.events import Address, Registration
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.queue_mode import is_awake
@@ -28,6 +29,7 @@ class LiveRegistration:
 
     `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device since our answer
     to its Register. `is_claimed` is whether the device spoke to this gateway and the entry does not say so yet.
+    `noted` are the marks of its values that were logged.
     """
 
     stored: StoredRegistration
@@ -40,6 +42,7 @@ class LiveRegistration:
     request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tokens: set[bytes] = field(default_factory=set)
     sign_of_life: asyncio.Event | None = None
+    noted: set[Mark] = field(default_factory=set)
     versions: dict[int, str] = field(init=False)
     objects: tuple[Path, ...] = field(init=False)
 

@@ -6,6 +6,7 @@ import base64
 from typing import NamedTuple
 
 import orjson
+import structlog
 
 from flownexus_gateway import metrics
 from flownexus_gateway.registrations.live import LiveRegistration
@@ -13,11 +14,14 @@ from flownexus_schemas.cloudevent import utc
 from flownexus_schemas.events import Trigger, ValuesReported
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.errors import Lwm2mError
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.timestamps import TimedRecord, anchor
 from flownexus_schemas.registrations import Observation
 from flownexus_schemas.reported_values import wire_value
+
+log = structlog.get_logger(__name__)
 
 MAX_EVENT_BYTES = 900_000
 """NATS takes 1 MiB; a report above this is published raw."""
@@ -61,7 +65,22 @@ def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str
     except Lwm2mError as error:
         metrics.UNDECODED.inc()
         return [], str(error)
-    return anchor(records, report.received_at), None
+    if report.content_format is None and report.payload:
+        records = [record._replace(marks=(*record.marks, Mark.CONTENT_FORMAT_ASSUMED)) for record in records]
+    timed = anchor(records, report.received_at)
+    if any(record.marks for record in timed):
+        _note(report.live, timed)
+    return timed, None
+
+
+def _note(live: LiveRegistration, records: list[TimedRecord]) -> None:
+    """Count what was assumed, and log each kind once in a registration."""
+    for record in records:
+        for mark in record.marks:
+            metrics.MARKS.labels(mark.value).inc()
+            if mark not in live.noted:
+                live.noted.add(mark)
+                log.warning("report.assumed", endpoint=live.endpoint, mark=mark.value, path=str(record.path))
 
 
 def write_event(report: Report, records: list[TimedRecord], undecoded: str | None, event_id: str, source: str) -> bytes:
@@ -82,6 +101,7 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
                 "time": received_at if record.anchored else utc(record.time),
                 "anchored": record.anchored,
             }
+            | ({"marks": record.marks} if record.marks else {})
             for record in records
         ],
         "content_format": report.content_format,
