@@ -43,8 +43,8 @@ def build(folder: Path, source: Path = CURRENT) -> str:
 
 
 class LeshanDevice:
-    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`; that
-    of LwM2M 1.0 also `written <resource> <value>` and `executed <resource> <arguments>`."""
+    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`,
+    `written <resource> <value>` and `executed <resource> <arguments>`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.said: list[str] = []
@@ -53,7 +53,9 @@ class LeshanDevice:
         self._reader.start()
 
     def do(self, line: str) -> None:
-        """Give it a line: `temperature 21.5`, `environment 21 40 101000`, `collect`, `send`, `update`, `stop`."""
+        """Give it a line: `temperature 21.5`, `environment 21 40 101000`, `collect`, `send 112`, `update`, `stop`;
+        that of LwM2M 1.1 also `text 5000`.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()

@@ -119,7 +119,7 @@ async def test_what_it_collected_and_sends_keeps_its_own_time(
             device.do("collect")
             device.wait_for("collected", number)
         collected = datetime.now(UTC)
-        device.do("send")
+        device.do("send 112")
         device.wait_for("sent")
 
         def own_times() -> list[tuple[Any, ...]]:

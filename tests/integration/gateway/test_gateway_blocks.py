@@ -243,6 +243,33 @@ async def test_a_composite_notification_in_blocks_is_one_event_of_its_type(devic
     assert (whole.data.trigger, whole.data.composite, whole.data.event_type) == (Trigger.NOTIFY, True, "environment")
 
 
+@pytest.mark.parametrize("profile", [ENVIRONMENT])
+async def test_a_notification_in_blocks_while_an_earlier_one_is_being_read_is_read_after_it(
+    device: NewDevice, events: Events
+) -> None:
+    one = device()
+    one.register('</>;rt="oma.lwm2m";ct=110,</3303/0>')
+    observe = one.expect_request(FETCH, "")
+    one.answer(observe, payload=b'[{"n":"/3303/0/5700","v":1}]', content_format=SENML_JSON, observe=0)
+    await events.wait(ValuesReported)
+
+    def notify(number: int) -> tuple[bytes, list[Heard]]:
+        """A first block; what it is answered with."""
+        pack = ("[" + ",".join(f'{{"n":"/3303/{each}/5700","v":{number}}}' for each in range(50)) + "]").encode()
+        options = [(OBSERVE, uint(number)), (CONTENT_FORMAT, uint(SENML_JSON)), (BLOCK2, uint(MORE | SIZE_1024))]
+        one.send(datagram(CON, CONTENT, next(one.message_ids), observe.token, options, pack[:1024]))
+        return pack, [one.receive() for _ in range(2 if number == 2 else 1)]
+
+    older, answers = notify(2)
+    request = next(each for each in answers if each.code == FETCH)
+    newer, acknowledged = notify(3)
+    assert [each.type for each in acknowledged] == [ACK]
+    serve_in_blocks(one, FETCH, "", older, request)
+    serve_in_blocks(one, FETCH, "", newer)
+    reports = [event for event in await events.wait(ValuesReported, 5) if event.data.records]
+    assert [[value for _, value in values(event)] for event in reports] == [[1.0], [2.0] * 50, [3.0] * 50]
+
+
 @pytest.mark.parametrize("profile", [ObservationProfile()])
 async def test_a_thousand_stored_records_come_by_one_send_in_blocks(registered: LockstepDevice, events: Events) -> None:
     records = ",".join(f'{{"n":"/3303/0/5700","v":{number},"t":-{1000 - number}}}' for number in range(1000))

@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -23,13 +24,20 @@ import org.eclipse.leshan.core.ResponseCode;
 import org.eclipse.leshan.core.model.ObjectLoader;
 import org.eclipse.leshan.core.model.ObjectModel;
 import org.eclipse.leshan.core.model.StaticModel;
+import org.eclipse.leshan.core.node.LwM2mMultipleResource;
 import org.eclipse.leshan.core.node.LwM2mPath;
+import org.eclipse.leshan.core.node.LwM2mResource;
+import org.eclipse.leshan.core.node.LwM2mResourceInstance;
+import org.eclipse.leshan.core.node.LwM2mSingleResource;
 import org.eclipse.leshan.core.request.BindingMode;
 import org.eclipse.leshan.core.request.ContentFormat;
 import org.eclipse.leshan.core.request.DeregisterRequest;
 import org.eclipse.leshan.core.request.RegisterRequest;
 import org.eclipse.leshan.core.request.UpdateRequest;
+import org.eclipse.leshan.core.request.argument.Arguments;
+import org.eclipse.leshan.core.response.ExecuteResponse;
 import org.eclipse.leshan.core.response.ReadResponse;
+import org.eclipse.leshan.core.response.WriteResponse;
 import org.eclipse.leshan.transport.californium.client.endpoint.CaliforniumClientEndpointsProvider;
 import org.eclipse.leshan.transport.californium.client.endpoint.coap.CoapClientProtocolProvider;
 
@@ -43,20 +51,39 @@ public class LeshanDevice {
     private static final int SHORT_SERVER_ID = 123;
     private static final long SEND_TIMEOUT_MS = 5000;
 
-    /** An object instance whose values are set from outside; a changed one is notified. */
+    /** An object instance that keeps what is written to it; a changed value is notified. */
     public static class Values extends BaseInstanceEnabler {
-        private final Map<Integer, Object> values = new ConcurrentHashMap<>();
+        private final Map<Integer, LwM2mResource> values = new ConcurrentHashMap<>();
 
         @Override
         public ReadResponse read(LwM2mServer server, int resource) {
-            Object value = values.get(resource);
-            if (value instanceof Double) {
-                return ReadResponse.success(resource, (Double) value);
-            }
-            if (value instanceof String) {
-                return ReadResponse.success(resource, (String) value);
-            }
-            return ReadResponse.notFound();
+            LwM2mResource value = values.get(resource);
+            return value == null ? ReadResponse.notFound() : ReadResponse.success(value);
+        }
+
+        @Override
+        public WriteResponse write(LwM2mServer server, boolean replace, int resource, LwM2mResource value) {
+            values.put(resource, value);
+            Object shown = value.isMultiInstances() ? value.getInstances() : value.getValue();
+            say("written " + resource + " " + (shown instanceof byte[] ? ((byte[]) shown).length + " bytes" : shown));
+            fireResourceChange(resource);
+            return WriteResponse.success();
+        }
+
+        @Override
+        public WriteResponse write(LwM2mServer server, boolean replace, int resource, int instance,
+                LwM2mResourceInstance value) {
+            Map<Integer, LwM2mResourceInstance> instances = new HashMap<>(values.get(resource).getInstances());
+            instances.put(instance, value);
+            values.put(resource, new LwM2mMultipleResource(resource, value.getType(), instances.values()));
+            fireResourceChange(resource);
+            return WriteResponse.success();
+        }
+
+        @Override
+        public ExecuteResponse execute(LwM2mServer server, int resource, Arguments arguments) {
+            say("executed " + resource + " " + arguments.serialize());
+            return ExecuteResponse.success();
         }
 
         @Override
@@ -64,8 +91,16 @@ public class LeshanDevice {
             return new ArrayList<>(values.keySet());
         }
 
-        void put(int resource, Object value) {
-            values.put(resource, value);
+        void put(int resource, double value) {
+            values.put(resource, LwM2mSingleResource.newFloatResource(resource, value));
+        }
+
+        void put(int resource, String value) {
+            values.put(resource, LwM2mSingleResource.newStringResource(resource, value));
+        }
+
+        void put(LwM2mResource value) {
+            values.put(value.getId(), value);
         }
     }
 
@@ -104,6 +139,10 @@ public class LeshanDevice {
         Values device = new Values();
         device.put(0, "Leshan");
         device.put(16, "U");
+        device.put(14, "+01:00");
+        device.put(LwM2mMultipleResource.newIntegerResource(7, Map.of(0, 3800L, 1, 5000L)));
+        Values firmware = new Values();
+        firmware.put(LwM2mSingleResource.newIntegerResource(3, 0));
         Values temperature = new Values();
         temperature.put(5700, 20.0);
         temperature.put(5701, "Cel");
@@ -117,6 +156,8 @@ public class LeshanDevice {
         objects.setInstancesForObject(1, new Server(SHORT_SERVER_ID, Long.parseLong(arguments[2]),
                 EnumSet.of(BindingMode.U), false, BindingMode.U));
         objects.setInstancesForObject(3, device);
+        objects.setInstancesForObject(5, firmware);
+        objects.setClassForObject(3303, Values.class);
         objects.setInstancesForObject(3303, temperature);
         objects.setInstancesForObject(10300, environment);
 
@@ -134,7 +175,7 @@ public class LeshanDevice {
         obey(client, temperature, environment);
     }
 
-    /** Lines: `temperature V`, `environment T H P`, `collect`, `send`, `update`, `stop`. */
+    /** Lines: `temperature V`, `environment T H P`, `text LENGTH`, `collect`, `send FORMAT`, `update`, `stop`. */
     private static void obey(LeshanClient client, Values temperature, Values environment) throws Exception {
         LwM2mPath sensor = new LwM2mPath(3303, 0, 5700);
         ManualDataSender sender = client.getSendService().getDataSender(ManualDataSender.DEFAULT_NAME,
@@ -144,15 +185,19 @@ public class LeshanDevice {
             String[] words = line.split(" ");
             switch (words[0]) {
             case "temperature":
-                temperature.put(5700, Double.valueOf(words[1]));
+                temperature.put(5700, Double.parseDouble(words[1]));
                 temperature.fireResourceChange(5700);
                 break;
             case "environment":
                 for (int resource = 0; resource < 3; resource++) {
-                    environment.put(resource, Double.valueOf(words[resource + 1]));
+                    environment.put(resource, Double.parseDouble(words[resource + 1]));
                 }
                 environment.fireResourcesChange(new LwM2mPath(10300, 0, 0), new LwM2mPath(10300, 0, 1),
                         new LwM2mPath(10300, 0, 2));
+                break;
+            case "text":
+                temperature.put(5750, "x".repeat(Integer.parseInt(words[1])));
+                temperature.fireResourceChange(5750);
                 break;
             case "collect":
                 sender.collectData(List.of(sensor));
@@ -160,7 +205,7 @@ public class LeshanDevice {
                 break;
             case "send":
                 for (LwM2mServer server : client.getRegisteredServers().values()) {
-                    sender.sendCollectedData(server, ContentFormat.SENML_CBOR, SEND_TIMEOUT_MS, false);
+                    sender.sendCollectedData(server, ContentFormat.fromCode(words[1]), SEND_TIMEOUT_MS, false);
                 }
                 say("sent");
                 break;

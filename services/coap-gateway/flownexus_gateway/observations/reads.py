@@ -37,8 +37,10 @@ class Reads:
         self._requests, self._uplink = requests, uplink
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: set[str] = set()
+        self._read_again: dict[str, tuple[LiveRegistration, Observation]] = {}
 
     async def stop(self) -> None:
+        self._read_again.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -73,8 +75,12 @@ class Reads:
         await until_kept(partial(self._uplink.publish, report, event_id))
 
     def whole(self, live: LiveRegistration, observation: Observation) -> None:
-        """Read what a notification was too small for, in blocks. RFC 7959, 2.6."""
+        """Read what a notification was too small for, in blocks. RFC 7959, 2.6.
+
+        One that comes while an earlier one is being read is read after it: what is under way may be the older value.
+        """
         if observation.token in self._reading:
+            self._read_again[observation.token] = live, observation
             return
         self._reading.add(observation.token)
         task = asyncio.create_task(self._read_whole(live, observation))
@@ -92,3 +98,5 @@ class Reads:
             log.warning("read.no_answer", endpoint=live.endpoint, path=str(base), reason=str(error))
         finally:
             self._reading.discard(observation.token)
+            if (newer := self._read_again.pop(observation.token, None)) is not None:
+                self.whole(*newer)
