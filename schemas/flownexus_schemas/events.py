@@ -95,6 +95,10 @@ class ObservationRef(Frozen):
     paths: tuple[str, ...]
 
 
+FIRST_BLOCK = "only the first block came; the whole is read by itself"
+"""Why the first block of a notification is undecoded: what it begins comes in a report of its own. RFC 7959, 2.6."""
+
+
 class Report(Frozen):
     """Values that a device sent, decoded, with the payload they came in.
 
@@ -111,7 +115,9 @@ class Report(Frozen):
     payload: str = Field(description="Base64 of the payload as received.")
     undecoded: str | None = None
     retry_of: int | None = Field(
-        default=None, description="Stream sequence of the report of that time that these values were decoded from."
+        default=None,
+        description="Stream sequence of the report of that time that these values were decoded from; where there are "
+        "no values, somebody dismissed it.",
     )
     part: int = Field(
         default=0, ge=0, description="Which part of a retry this is, where its values are more than one message holds."

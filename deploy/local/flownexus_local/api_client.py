@@ -79,6 +79,7 @@ class UndecodedReport(BaseModel):
     size: int
     reason: str
     decoded_at: datetime | None
+    dismissed_at: datetime | None
 
 
 class DecodedValue(BaseModel):
@@ -211,6 +212,10 @@ class ApiClient:
             decoded, left, cursor = decoded + done.decoded, left + done.left, done.next
             if cursor is None:
                 return RetriedAll(decoded=decoded, left=left, next=None)
+
+    def dismiss_undecoded(self, report: str) -> None:
+        """Say that one waits for no retry."""
+        self._json(self._client.delete(f"{API}/undecoded/{quote(report, safe='')}"))
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Messages that no service could process, the oldest first."""

@@ -21,13 +21,13 @@ LetterId = Annotated[int, typer.Argument(metavar="LETTER", min=1, help="Its id, 
 @undecoded_app.command("list")
 def list_undecoded(
     endpoint: Annotated[str | None, typer.Option(help="Only of this endpoint.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that were decoded meanwhile too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Those that were decoded or dismissed too.")] = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """List them, the newest first, with the reason."""
     with ApiClient(folder) as api:
         for report in api.undecoded(endpoint, None if every else "waiting"):
-            state = " (decoded)" if report.decoded_at else ""
+            state = " (decoded)" if report.decoded_at else " (dismissed)" if report.dismissed_at else ""
             format_ = "no format" if report.content_format is None else f"format {report.content_format}"
             received_at = f"{report.received_at:%Y-%m-%dT%H:%M:%SZ}"
             what = f"{report.id} {report.endpoint} {received_at} {report.size} bytes, {format_}"
@@ -58,6 +58,14 @@ def retry_undecoded(
             return
         for value in api.retry_undecoded(report, content_format, base_path):
             out.print(f"{value.path} {value.type}", markup=False)
+
+
+@undecoded_app.command("dismiss")
+def dismiss_undecoded(report: ReportId, folder: Folder = DEFAULT_FOLDER) -> None:
+    """Say that one waits for no retry; it stays in `list --all`."""
+    with ApiClient(folder) as api:
+        api.dismiss_undecoded(report)
+        out.print(f"{report} dismissed", markup=False)
 
 
 @dead_letter_app.command("list")

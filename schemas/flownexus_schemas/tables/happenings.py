@@ -79,7 +79,7 @@ class UndecodedReport(Base):
             "ix_undecoded_report_waiting",
             "received_at",
             "stream_sequence",
-            postgresql_where=text("decoded_at is null"),
+            postgresql_where=text("decoded_at is null and dismissed_at is null"),
         ),
     )
 
@@ -92,6 +92,7 @@ class UndecodedReport(Base):
     payload: Mapped[bytes]
     reason: Mapped[str]
     decoded_at: Mapped[datetime | None] = mapped_column(doc="When a retry of it was stored as values.")
+    dismissed_at: Mapped[datetime | None] = mapped_column(doc="When it was said that it waits for no retry.")
     decoded_in: Mapped[list[int]] = mapped_column(
         server_default="[]", doc="Stream sequences of the reports with its values, by part; 0 where one is missing."
     )

@@ -213,6 +213,7 @@ UNDECODED: dict[str, Any] = {
     "start": "c200",
     "reason": "the TLV ends in the middle of a value",
     "decoded_at": None,
+    "dismissed_at": None,
 }
 STREAM = """event: updated
 id: 1040
@@ -256,6 +257,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "id": "1772366400250000-7",
         "values": [{"path": "3/0/0", "type": "string", "time": "2026-03-01T12:00:00.250000Z"}],
     },
+    "Dismissed": {"id": "1772366400250000-7"},
     "RetriedAll": {"decoded": 3, "left": 1, "next": None},
     "DeadLetters": {
         "items": [

@@ -73,17 +73,27 @@ async def publish(js: JetStreamContext, row: Undecoded, records: list[TimedRecor
                 "parts": len(parts),
             }
         )
-        key = f"{row.name}\0{row.stream_sequence}\0{row.received_at.isoformat()}\0{content_format}\0{number}"
-        event_id = sha256(key.encode()).hexdigest()[:32]
-        event = ValuesReported(id=event_id, source="/api", subject=row.name, time=datetime.now(UTC), data=again)
-        try:
-            await js.publish(
-                subjects.event(row.name, EventKind.REPORTED),
-                event.model_dump_json().encode(),
-                headers={"Nats-Msg-Id": event_id, subjects.LATE: "retry"},
-            )
-        except (NatsError, APIError, TimeoutError) as error:
-            raise Unavailable("The message bus does not take the values; try again shortly.") from error
+        await _publish(js, row, again, f"{content_format}\0{number}")
+
+
+async def dismiss(js: JetStreamContext, row: Undecoded) -> None:
+    """Publish that the report waits for no retry. Twice is once. Raises Unavailable."""
+    none = {"records": (), "payload": "", "undecoded": None, "retry_of": row.stream_sequence}
+    await _publish(js, row, (await _original(js, row)).model_copy(update=none), "dismissed")
+
+
+async def _publish(js: JetStreamContext, row: Undecoded, report: Report, what: str) -> None:
+    key = f"{row.name}\0{row.stream_sequence}\0{row.received_at.isoformat()}\0{what}"
+    event_id = sha256(key.encode()).hexdigest()[:32]
+    event = ValuesReported(id=event_id, source="/api", subject=row.name, time=datetime.now(UTC), data=report)
+    try:
+        await js.publish(
+            subjects.event(row.name, EventKind.REPORTED),
+            event.model_dump_json().encode(),
+            headers={"Nats-Msg-Id": event_id, subjects.LATE: "retry"},
+        )
+    except (NatsError, APIError, TimeoutError) as error:
+        raise Unavailable("The message bus does not take the report; try again shortly.") from error
 
 
 def _parts(records: list[ReportedRecord]) -> list[list[ReportedRecord]]:

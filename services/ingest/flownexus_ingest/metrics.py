@@ -11,7 +11,7 @@ DEAD_LETTERS_KEPT = Gauge("flownexus_ingest_dead_letters_kept", "Dead letters th
 UNDECODED = Counter("flownexus_ingest_undecoded_reports", "Reports stored that the gateway could not decode.")
 UNDECODED_WAITING = Gauge(
     "flownexus_ingest_undecoded_waiting",
-    "Undecoded reports that no retry turned into values; from 10,000 on not counted.",
+    "Undecoded reports that wait for a retry; from 10,000 on not counted.",
 )
 BATCH_MESSAGES = Histogram(
     "flownexus_ingest_batch_messages",

@@ -15,6 +15,7 @@ from flownexus_ingest.values import ValueColumns
 from flownexus_runtime.stream_message import Message
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import (
+    FIRST_BLOCK,
     DeregistrationReason,
     EndpointDeregistered,
     EndpointRegistered,
@@ -115,7 +116,16 @@ def _retried(event: ValuesReported, retry_of: int, sequence: int) -> Retried:
     report = event.data
     if report.part >= report.parts:
         raise InvalidMessage(f"it is part {report.part} of {report.parts}, which are counted from 0")
-    return Retried(event.time, report.received_at, retry_of, event.subject, sequence, report.part, report.parts)
+    return Retried(
+        decoded_at=event.time,
+        received_at=report.received_at,
+        stream_sequence=retry_of,
+        endpoint=event.subject,
+        by_sequence=sequence,
+        part=report.part,
+        parts=report.parts,
+        dismissed=not report.records,
+    )
 
 
 def _change(rows: Rows, event: Event, sequence: int) -> EndpointChange:
@@ -205,6 +215,7 @@ def _undecoded(event: ValuesReported, sequence: int) -> Undecoded:
         content_format=report.content_format,
         payload=b64decode(report.payload, validate=True),
         reason=_text(report.undecoded or ""),
+        dismissed_at=report.received_at if report.undecoded == FIRST_BLOCK else None,
     )
 
 

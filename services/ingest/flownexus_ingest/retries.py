@@ -21,6 +21,10 @@ _MARK = """
 update undecoded_report set decoded_in = %s, decoded_at = coalesce(decoded_at, %s)
 where received_at = %s and stream_sequence = %s and endpoint_id = %s
 """
+_DISMISS = """
+update undecoded_report set dismissed_at = coalesce(dismissed_at, %s)
+where received_at = %s and stream_sequence = %s and endpoint_id = %s
+"""
 
 ReportKey = tuple[datetime, int, int]
 """Of a row of `undecoded_report`: received_at, stream_sequence, endpoint_id."""
@@ -36,12 +40,16 @@ class Retries:
         self._endpoints = endpoints
         self._decoded_in: dict[ReportKey, list[int]] = {}
         self._decoded_at: dict[ReportKey, datetime] = {}
+        self._dismissed_at: dict[ReportKey, datetime] = {}
 
     async def take(self, cursor: AsyncCursor, rows: Rows) -> Rows:
         """The rows without the values that another report of the stream holds already."""
         repeated = set()
         for retried in rows.retried:
             key = self._key(retried)
+            if retried.dismissed:
+                self._dismissed_at.setdefault(key, retried.decoded_at)
+                continue
             if key not in self._decoded_in:
                 await cursor.execute(_KNOWN, key)
                 known = await cursor.fetchone()
@@ -57,6 +65,7 @@ class Retries:
             for key, decoded_in in self._decoded_in.items()
         ]
         await cursor.executemany(_MARK, changes)
+        await cursor.executemany(_DISMISS, [(moment, *key) for key, moment in self._dismissed_at.items()])
 
     def _store(self, retried: Retried, key: ReportKey) -> bool:
         decoded_in = self._decoded_in[key]

@@ -80,7 +80,9 @@ class Log(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """A row of `undecoded_report` whose values the report `by_sequence` holds, or one `part` of them."""
+    """A row of `undecoded_report` whose values the report `by_sequence` holds, or one `part` of them; or, where that is
+    without values, a row that was dismissed.
+    """
 
     decoded_at: datetime
     received_at: datetime
@@ -89,6 +91,7 @@ class Retried(NamedTuple):
     by_sequence: int
     part: int
     parts: int
+    dismissed: bool
 
 
 class Undecoded(NamedTuple):
@@ -102,6 +105,7 @@ class Undecoded(NamedTuple):
     content_format: int | None
     payload: bytes
     reason: str
+    dismissed_at: datetime | None
 
 
 class Rejected(NamedTuple):

@@ -36,7 +36,11 @@ MODELS_TIMEOUT_S = 5.0
 GATHER_S = 0.2
 """Models that come within this time are named together."""
 
-_WAITING = "select count(*) from (select from undecoded_report where decoded_at is null limit 10000) as waiting"
+_WAITING = """
+select count(*) from (
+    select from undecoded_report where decoded_at is null and dismissed_at is null limit 10000
+) as waiting
+"""
 _AWAY = (psycopg.Error, nats.errors.Error, OSError, TimeoutError, asyncio.TimeoutError, ReaderLost, PositionMoved)
 
 

@@ -37,7 +37,17 @@ EVENT_RESOURCE = inserted_once(
 LOG_LINE = inserted_once("log_line", ("time", "stream_sequence", "endpoint_id", "level", "text"))
 UNDECODED_REPORT = inserted_once(
     "undecoded_report",
-    ("stream_sequence", "endpoint_id", "received_at", "trigger", "paths", "content_format", "payload", "reason"),
+    (
+        "stream_sequence",
+        "endpoint_id",
+        "received_at",
+        "trigger",
+        "paths",
+        "content_format",
+        "payload",
+        "reason",
+        "dismissed_at",
+    ),
 )
 LATEST_VALUE = kept_newest(
     "latest_value",

@@ -194,6 +194,28 @@ async def test_those_behind_a_thousand_that_never_decode_are_retried_too(system:
     assert (await system.client.post(f"{UNDECODED}/retry", params=later)).json()["left"] == 0
 
 
+async def test_a_report_that_was_dismissed_waits_no_more_and_can_be_retried_all_the_same(system: System) -> None:
+    await system.send(b'[{"n":"/3303/0/5700","v":21.5}]', TLV)
+    (listed,) = await system.listed(1, state="waiting")
+    one = f"{UNDECODED}/{listed['id']}"
+    for _ in range(2):
+        assert (await system.client.delete(one)).json() == {"id": listed["id"]}
+    (dismissed,) = await system.listed(1, state="dismissed")
+    assert dismissed["dismissed_at"] is not None
+    assert await system.items(state="waiting") == []
+    assert (await system.client.post(f"{UNDECODED}/retry")).json() == {"decoded": 0, "left": 0, "next": None}
+    audited = rows(
+        system.database_url, "select actor, target from audit_entry where action = 'undecoded.dismissed' limit 1"
+    )
+    assert audited == [("operator", listed["id"])]
+
+    assert (await system.client.post(f"{one}/retry", json={"content_format": SENML_JSON})).status_code == 200
+    await system.listed(1, state="decoded")
+    assert await system.items(state="dismissed") == []
+    assert [value for _, _, value, _ in system.values()] == [21.5]
+    assert (await system.client.delete(one)).status_code == 409
+
+
 async def test_a_viewer_reads_the_quarantine_and_retries_nothing(system: System) -> None:
     await system.send(b"\xc8\x00", TLV)
     (listed,) = await system.listed(1)
@@ -203,6 +225,7 @@ async def test_a_viewer_reads_the_quarantine_and_retries_nothing(system: System)
     for method, path in (
         ("POST", f"{UNDECODED}/{listed['id']}/retry"),
         ("POST", f"{UNDECODED}/retry"),
+        ("DELETE", f"{UNDECODED}/{listed['id']}"),
         ("POST", f"{LETTERS}/1/retry"),
         ("DELETE", f"{LETTERS}/1"),
     ):

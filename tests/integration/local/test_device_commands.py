@@ -45,9 +45,11 @@ def test_devices_and_models_are_reached_from_the_command_line(run: Run, tmp_path
     assert run("undecoded", "retry").stdout == "0 decoded, 1 left\n"
     refused = run("undecoded", "retry", report)
     assert (refused.returncode, "still cannot be decoded" in refused.stderr) == (2, True)
+    assert run("undecoded", "dismiss", report).stdout == f"{report} dismissed\n"
+    blocking_until(lambda: run("undecoded", "list").stdout == "", 10, "the report dismissed")
+    assert "(dismissed)" in run("undecoded", "list", "--all").stdout
     assert run("undecoded", "retry", report, "--format", "110").stdout == "3303/0/5700 float\n"
-    blocking_until(lambda: run("undecoded", "list").stdout == "", 10, "the report decoded")
-    assert "(decoded)" in run("undecoded", "list", "--all").stdout
+    blocking_until(lambda: "(decoded)" in run("undecoded", "list", "--all").stdout, 10, "the report decoded")
     assert run("dead-letters", "list").stdout == ""
     assert "no dead letter 7" in run("dead-letters", "retry", "7").stderr
     unknown = "26241 (no model), listed by 1\n"

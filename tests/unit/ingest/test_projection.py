@@ -180,3 +180,12 @@ def test_a_report_is_rejected_whole_where_one_of_its_records_is_bad() -> None:
     assert len(rows.rejected) == 1
     assert rows.readings == []
     assert rows.endpoints == {}
+
+
+def test_the_first_block_of_what_is_read_whole_waits_for_no_retry() -> None:
+    first_block = "only the first block came; the whole is read by itself"
+    rows = rows_of(
+        reported("dev", T, payload="3q2+7w==", undecoded=first_block),
+        reported("dev", T + S, payload="3q2+7w==", undecoded="not CBOR"),
+    )
+    assert [report.dismissed_at for report in rows.undecoded] == [T, None]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
 
 from flownexus_api import undecoded_reports
 from flownexus_api.access import BriefOperator, Viewer
@@ -25,6 +25,11 @@ from flownexus_schemas.tables import UndecodedReport as Stored
 router = APIRouter(prefix="/undecoded", tags=["quarantine"])
 
 KEY = (Stored.received_at, Stored.stream_sequence)
+STATES: dict[str, ColumnElement[bool]] = {
+    "waiting": and_(Stored.decoded_at.is_(None), Stored.dismissed_at.is_(None)),
+    "decoded": Stored.decoded_at.is_not(None),
+    "dismissed": and_(Stored.decoded_at.is_(None), Stored.dismissed_at.is_not(None)),
+}
 MOST_AT_ONCE = 1000
 PAGE_REPORTS = 50
 """Read together: each can have a payload of hundreds of kilobytes."""
@@ -49,6 +54,10 @@ class UndecodedReport(BaseModel):
     start: str = Field(description=f"The first {START_BYTES} of them, hexadecimal.")
     reason: str
     decoded_at: datetime | None = Field(description="When a retry was stored; null while it waits for one.")
+    dismissed_at: datetime | None = Field(
+        description="When somebody said that it waits for no retry; for a first block, whose whole is read by itself, "
+        "from the start."
+    )
 
 
 class UndecodedPayload(UndecodedReport):
@@ -83,6 +92,12 @@ class Retried(BaseModel):
 
     id: str
     values: list[DecodedValue]
+
+
+class Dismissed(BaseModel):
+    """It is marked within a second."""
+
+    id: str
 
 
 class RetriedAll(BaseModel):
@@ -127,14 +142,16 @@ async def list_undecoded(
     _: Viewer,
     database: Database,
     wanted: WantedDep,
-    state: Annotated[Literal["waiting", "decoded"] | None, Query(description="Only these; both if not given.")] = None,
+    state: Annotated[
+        Literal["waiting", "decoded", "dismissed"] | None, Query(description="Only these; all if not given.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> UndecodedReports:
     """Reports that could not be decoded, the newest first, without their payloads."""
     query = wanted.of(_query()).order_by(*(column.desc() for column in KEY)).limit(limit + 1)
     if state is not None:
-        query = query.where(Stored.decoded_at.is_(None) if state == "waiting" else Stored.decoded_at.is_not(None))
+        query = query.where(STATES[state])
     if cursor is not None:
         query = query.where(tuple_(*KEY) < tuple_(*keys_of(cursor, "undecoded", (datetime, int))))
     rows, more = page_of((await database.execute(query)).all(), limit)
@@ -185,7 +202,7 @@ async def retry_all_undecoded(
 
 
 async def _waiting(parts: Parts, wanted: Wanted, after: list[object] | None, limit: int) -> Sequence[Row[Any]]:
-    query = wanted.of(_query(Stored.payload)).where(Stored.decoded_at.is_(None)).order_by(*KEY).limit(limit)
+    query = wanted.of(_query(Stored.payload)).where(STATES["waiting"]).order_by(*KEY).limit(limit)
     if after is not None:
         query = query.where(tuple_(*KEY) > tuple_(*after))
     async with parts.engine.begin() as connection:
@@ -201,12 +218,7 @@ async def retry_undecoded(
 
     What still cannot be decoded is 422 with the reason, and stays as it is; what was decoded before is 409.
     """
-    async with parts.engine.begin() as connection:
-        row = (await connection.execute(_one(report))).one_or_none()
-    if row is None:
-        raise _unknown(report)
-    if row.decoded_at is not None:
-        raise Conflict(f"The report {report} was decoded at {row.decoded_at:%Y-%m-%dT%H:%M:%SZ} and stored.")
+    row = await _open(parts, report)
     records, content_format = undecoded_reports.decoded(row, parts.models, by.content_format, by.base_path)
     await write_down(parts, who, "undecoded.retried", report, http)
     await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
@@ -215,6 +227,26 @@ async def retry_undecoded(
         for record in records
     ]
     return Retried(id=report, values=values)
+
+
+@router.delete("/{report}", responses=answers(401, 403, 404, 409, 422, 503))
+async def dismiss_undecoded(*, who: BriefOperator, parts: PartsDep, report: ReportId, http: Request) -> Dismissed:
+    """Say that one waits for no retry. For operators. It stays, and can be retried all the same."""
+    row = await _open(parts, report)
+    await write_down(parts, who, "undecoded.dismissed", report, http)
+    await undecoded_reports.dismiss(parts.bus.jetstream(), row)
+    return Dismissed(id=report)
+
+
+async def _open(parts: Parts, report: str) -> Row[Any]:
+    """One that is not decoded. Raises NotFound, Conflict."""
+    async with parts.engine.begin() as connection:
+        row: Row[Any] | None = (await connection.execute(_one(report))).one_or_none()
+    if row is None:
+        raise _unknown(report)
+    if row.decoded_at is not None:
+        raise Conflict(f"The report {report} was decoded at {row.decoded_at:%Y-%m-%dT%H:%M:%SZ} and stored.")
+    return row
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -247,6 +279,7 @@ def _query(*more: Any) -> Select[Any]:
         func.substr(Stored.payload, 1, START_BYTES).label("start"),
         Stored.reason,
         Stored.decoded_at,
+        Stored.dismissed_at,
         Endpoint.name,
         Endpoint.registration_id,
         Endpoint.object_versions,
@@ -272,6 +305,7 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "start": row.start.hex(),
         "reason": row.reason,
         "decoded_at": row.decoded_at,
+        "dismissed_at": row.dismissed_at,
     }
 
 

@@ -11,7 +11,7 @@ import structlog
 from flownexus_gateway import metrics
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.cloudevent import utc
-from flownexus_schemas.events import Trigger, ValuesReported
+from flownexus_schemas.events import FIRST_BLOCK, Trigger, ValuesReported
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.marks import Mark
@@ -51,7 +51,7 @@ class Report(NamedTuple):
 def decode(report: Report, models: ObjectModels) -> tuple[list[TimedRecord], str | None]:
     """The values, or none and the reason why."""
     if report.is_first_block:
-        return [], "only the first block came; the whole is read by itself"
+        return [], FIRST_BLOCK
     format_ = report.assumed_format if report.content_format is None else report.content_format
     try:
         records = codecs.decode(
