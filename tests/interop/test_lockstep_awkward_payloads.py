@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from flownexus_schemas.commands import ReadResource
 from flownexus_schemas.events import ReportedRecord, ValuesReported
+from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.profiles import ObservationProfile
 from harness.commanded import answered
 from harness.lockstep import CHANGED, CONTENT, GET, SENML_JSON, TLV
@@ -24,19 +25,19 @@ OBJECT_INSTANCE_0 = b"\x08\x00\x07"
 
 
 @pytest.mark.parametrize(
-    ("path", "payload"),
+    ("path", "payload", "marks"),
     [
-        ("3303/0/5700", TLV_21_5),
-        # The instance around the resource, though the resource was read; and around it, though it was the instance.
-        ("3303/0/5700", OBJECT_INSTANCE_0 + TLV_21_5),
-        ("3303/0", OBJECT_INSTANCE_0 + TLV_21_5),
-        # The resource by itself, though the instance was read.
-        ("3303/0", TLV_21_5),
+        ("3303/0/5700", TLV_21_5, ()),
+        # The instance around it, though the resource was read.
+        ("3303/0/5700", OBJECT_INSTANCE_0 + TLV_21_5, (Mark.TLV_NESTING,)),
+        # An instance is answered in either way, and the specification has both.
+        ("3303/0", OBJECT_INSTANCE_0 + TLV_21_5, ()),
+        ("3303/0", TLV_21_5, ()),
     ],
     ids=["value", "instance-for-a-resource", "instance-for-an-instance", "resource-for-an-instance"],
 )
-async def test_tlv_with_more_or_less_around_the_value_than_asked_for_is_taken(
-    bus: Client, device: NewDevice, events: Events, path: str, payload: bytes
+async def test_tlv_with_more_or_less_around_the_value_than_asked_for_is_taken(  # noqa: PLR0917
+    bus: Client, device: NewDevice, events: Events, path: str, payload: bytes, marks: tuple[Mark, ...]
 ) -> None:
     one = device(NAME)
     one.register(LINKS)
@@ -45,6 +46,7 @@ async def test_tlv_with_more_or_less_around_the_value_than_asked_for_is_taken(
     assert [(value.path, value.value) for value in answer.values] == [("3303/0/5700", 21.5)]
     (report,) = await events.of(ValuesReported)
     assert base64.b64decode(report.data.payload) == payload
+    assert report.data.records[0].marks == marks
 
 
 @pytest.mark.parametrize("profile", [TEMPERATURE])
@@ -59,15 +61,19 @@ async def test_tlv_of_another_resource_is_kept_raw_with_the_reason(device: NewDe
 
 
 @pytest.mark.parametrize(
-    ("payload", "values"),
+    ("payload", "values", "marks"),
     [
-        (b'[{"n":"/3303/0/5700","vs":"21.5"}]', [("3303/0/5700", 21.5)]),
-        (b'[{"n":"/3/0/9","vs":"80"},{"n":"/3/0/0","v":7}]', [("3/0/9", 80), ("3/0/0", "7")]),
-        (b'[{"n":"/3/0/9","v":80.0}]', [("3/0/9", 80)]),
+        (b'[{"n":"/3303/0/5700","vs":"21.5"}]', [("3303/0/5700", 21.5)], [Mark.NUMBER_AS_TEXT]),
+        (
+            b'[{"n":"/3/0/9","vs":"80"},{"n":"/3/0/0","v":7}]',
+            [("3/0/9", 80), ("3/0/0", "7")],
+            [Mark.NUMBER_AS_TEXT, Mark.TEXT_AS_NUMBER],
+        ),
+        (b'[{"n":"/3/0/9","v":80.0}]', [("3/0/9", 80)], [Mark.FLOAT_FOR_INTEGER]),
     ],
 )
 async def test_numbers_as_text_and_text_as_numbers_are_of_the_type_of_the_model(
-    device: NewDevice, events: Events, payload: bytes, values: list[tuple[str, object]]
+    device: NewDevice, events: Events, payload: bytes, values: list[tuple[str, object]], marks: list[Mark]
 ) -> None:
     one = device(NAME)
     one.register(LINKS)
@@ -75,6 +81,7 @@ async def test_numbers_as_text_and_text_as_numbers_are_of_the_type_of_the_model(
     (report,) = await events.of(ValuesReported)
     assert reported([report]) == [values]
     assert [type(record.value) for record in report.data.records] == [type(value) for _, value in values]
+    assert [record.marks for record in report.data.records] == [(mark,) for mark in marks]
 
 
 @pytest.mark.parametrize("profile", [TEMPERATURE])
@@ -106,6 +113,14 @@ async def test_times_are_brought_to_our_clock_and_those_that_were_none_are_marke
     assert records[0].time == received - timedelta(seconds=60)
     assert {record.time for record in records if record.anchored} == {received}
     assert records[4].time.timestamp() == 1_700_000_000
+    assert [record.marks for record in records] == [
+        (),
+        (),
+        (Mark.CLOCK_NOT_SET,),
+        (Mark.CLOCK_NOT_SET,),
+        (),
+        (Mark.CLOCK_AHEAD,),
+    ]
 
 
 @pytest.mark.parametrize("profile", [ObservationProfile()])
