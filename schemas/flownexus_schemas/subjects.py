@@ -194,6 +194,11 @@ def gateway_request(gateway_id: str) -> str:
     return f"lwm2m.gateway.{_plain(gateway_id)}.request"
 
 
+def gateway_alive(gateway_id: str) -> str:
+    """`lwm2m.gateway.<gateway id>.alive`, request and reply, in no stream: who has this id. Raises InvalidName."""
+    return f"lwm2m.gateway.{_plain(gateway_id)}.alive"
+
+
 def gateway_profile(gateway_id: str) -> str:
     """`lwm2m.gateway.<gateway id>.profile`, request and reply, in no stream. Raises InvalidName."""
     return f"lwm2m.gateway.{_plain(gateway_id)}.profile"

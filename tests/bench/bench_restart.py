@@ -20,8 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench_gateway import Device, provision, register_all
-
+from bench.bench_gateway import Device, provision, register_all
 from harness.embedded import running_nats
 from harness.services import ServiceProcess
 

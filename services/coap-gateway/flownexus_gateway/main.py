@@ -21,6 +21,7 @@ from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.identity_claim import claim
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.profile_application import ProfileApplication
@@ -44,13 +45,17 @@ from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects, subjects
+from flownexus_schemas.errors import Conflict
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 
 log = structlog.get_logger(__name__)
 
 CONNECT_RETRY_S = 0.5
-DRAIN_S = 3.0
-STOP_S = 4.0
+COMMANDS_S = 1.0
+"""What devices have to answer requests under way when the gateway stops."""
+
+DRAIN_S = 2.0
+STOP_S = 5.0
 FLUSH_S = 0.5
 CANCEL_AGAIN_S = 0.3
 MISCONFIGURED = 2
@@ -58,10 +63,11 @@ MISCONFIGURED = 2
 
 @dataclass(slots=True)
 class _State:
-    """What /readyz tells."""
+    """What /readyz tells, and whether there is anything to drain at the end."""
 
     client: Client | None = None
     is_loaded: bool = False
+    has_served: bool = False
 
     def checks(self) -> dict[str, health.Check]:
         return {
@@ -83,7 +89,7 @@ def main() -> int:
     logs.configure("gateway", settings.log_level, settings.log_format)
     try:
         process.run(_serve(settings, models, sock))
-    except OSError as error:
+    except (OSError, Conflict) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - the last word
         return MISCONFIGURED
     return 0
@@ -98,7 +104,7 @@ async def _serve(settings: GatewaySettings, models: LiveObjectModels, sock: sock
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
-            if state.is_loaded:
+            if state.has_served:
                 await asyncio.wait({running}, timeout=STOP_S)
             while not running.done():
                 running.cancel()
@@ -117,6 +123,8 @@ async def _run(
         client = state.client = await _connect(settings)
         stack.push_async_callback(client.close)
         js = bus.jetstream(client)
+        id_ = await claim(client, settings.gateway_id)
+        stack.push_async_callback(id_.unsubscribe)
         await _serve_devices(settings=settings, models=models, udp=udp, state=state, stop=stop, client=client, js=js)
 
 
@@ -193,13 +201,13 @@ async def _serve_devices(
     await commands.start()
     await profile_server.start()
     udp.start(dispatcher.receive)
-    state.is_loaded = True
+    state.is_loaded = state.has_served = True
     log.info("gateway.listening", host=settings.coap_host, port=udp.port, registrations=len(table))
 
     await stop.wait()
     state.is_loaded = False
+    await commands.stop(COMMANDS_S)
     udp.stop_reading()
-    await commands.stop()
     await profile_server.stop()
     await observer.stop_all()
     await reads.stop()

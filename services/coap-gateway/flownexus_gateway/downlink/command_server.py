@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
@@ -62,6 +64,10 @@ _FAILURES: dict[type[Exception], str] = {
     InvalidMessage: "invalid",
 }
 _FAILED = tuple(_FAILURES)
+_STOPPED = CommandFailure(
+    error="no-answer",
+    reason="the gateway stopped before the device answered, which may have done what was asked",
+)
 
 
 class CommandServer:
@@ -75,13 +81,21 @@ class CommandServer:
         self._observer, self._models, self._large, self._gateway_id = observer, models, large, gateway_id
         self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._subscriptions: tuple[Subscription, ...] = ()
 
     async def start(self) -> None:
         """Listen on the gateway's subject, and with the others on that of any gateway."""
-        await self._client.subscribe(subjects.gateway_request(self._gateway_id), cb=self._begin)
-        await self._client.subscribe(subjects.ANY_GATEWAY_REQUEST, queue=subjects.GATEWAYS, cb=self._begin)
+        own = await self._client.subscribe(subjects.gateway_request(self._gateway_id), cb=self._begin)
+        anys = await self._client.subscribe(subjects.ANY_GATEWAY_REQUEST, queue=subjects.GATEWAYS, cb=self._begin)
+        self._subscriptions = (own, anys)
 
-    async def stop(self) -> None:
+    async def stop(self, patience_s: float) -> None:
+        """Take no more commands; those under way may end within `patience_s` seconds, the rest are answered for."""
+        for subscription in self._subscriptions:
+            with contextlib.suppress(NatsError):
+                await subscription.unsubscribe()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -92,7 +106,11 @@ class CommandServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, message: Msg) -> None:
-        reply = await self._reply(message)
+        try:
+            reply = await self._reply(message)
+        except asyncio.CancelledError:
+            # Whoever asked need not wait for its own time limit.
+            reply = Outgoing(_STOPPED.model_dump_json().encode())
         if message.reply:
             try:
                 await self._client.publish(message.reply, reply.data, headers=reply.headers)
