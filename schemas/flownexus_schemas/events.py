@@ -120,7 +120,7 @@ class Report(Frozen):
         "no values, somebody dismissed it.",
     )
     part: int = Field(
-        default=0, ge=0, description="Which part of a retry this is, where its values are more than one message holds."
+        default=0, ge=0, description="Which part of a report this is, where its values are more than one message holds."
     )
     parts: int = Field(default=1, ge=1, le=1000)
     received_at: AwareDatetime

@@ -40,6 +40,8 @@ def decoded(
     `content_format` in place of what the device stated; `base_path` of the request where that is not known. Raises
     InvalidRequest with the reason.
     """
+    if not row.payload:
+        raise InvalidRequest("It cannot be decoded: there is no payload.")
     base = _base(row, base_path)
     stated = row.content_format if content_format is None else content_format
     format_ = _assumed(base) if stated is None else stated

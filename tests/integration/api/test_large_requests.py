@@ -99,10 +99,11 @@ async def test_a_value_of_three_megabytes_is_written(
     assert await stored(js) == 0
 
 
+@pytest.mark.parametrize("kibibytes", [690, 1000])
 async def test_an_answer_that_no_message_holds_is_answered_whole(
-    js: JetStreamContext, client: httpx.AsyncClient, device: LockstepDevice
+    js: JetStreamContext, client: httpx.AsyncClient, device: LockstepDevice, kibibytes: int
 ) -> None:
-    data = bytes(range(256)) * 4 * 690
+    data = bytes(range(256)) * 4 * kibibytes
 
     def serve() -> None:
         for number in range(len(data) // 1024):

@@ -6,13 +6,11 @@ import base64
 import json
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.transport.peer import Peer
-from flownexus_gateway.uplink import report as reports
 from flownexus_gateway.uplink.report import Report, decode, write_event
 from flownexus_schemas.cloudevent import utc
 from flownexus_schemas.events import Address, ObservationRef, Registration, ReportedRecord, Trigger, ValuesReported
@@ -118,11 +116,3 @@ def test_a_payload_that_cannot_be_decoded_gives_a_reason_and_no_values() -> None
     found, reason = decode(report(b"not a number \xff"), ObjectModels())
     assert found == []
     assert reason
-
-
-def test_values_that_fill_more_than_a_message_are_left_to_the_raw_payload(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MAX_EVENT_BYTES", 1000)
-    many = [TimedRecord(Path.of(3303, 0, 5700), DataType.FLOAT, 1.5, RECEIVED_AT, True)] * 50
-    event = ValuesReported.model_validate_json(write_event(report(), many, None, "id-1", "/gateway/gw-1"))
-    assert event.data.records == ()
-    assert event.data.undecoded == "50 values are more than one message holds"

@@ -23,9 +23,6 @@ from flownexus_schemas.reported_values import wire_value
 
 log = structlog.get_logger(__name__)
 
-MAX_EVENT_BYTES = 900_000
-"""NATS takes 1 MiB; a report above this is published raw."""
-
 _TYPE = ValuesReported.model_fields["type"].default
 
 
@@ -83,8 +80,16 @@ def _note(live: LiveRegistration, records: list[TimedRecord]) -> None:
                 log.warning("report.assumed", endpoint=live.endpoint, mark=mark.value, path=str(record.path))
 
 
-def write_event(report: Report, records: list[TimedRecord], undecoded: str | None, event_id: str, source: str) -> bytes:
-    """The event as JSON. Records that would not fit into a message are left to the raw payload."""
+def write_event(  # noqa: PLR0917 - the fields of an event
+    report: Report,
+    records: list[TimedRecord],
+    undecoded: str | None,
+    event_id: str,
+    source: str,
+    part: int = 0,
+    parts: int = 1,
+) -> bytes:
+    """The event as JSON; of any size."""
     received_at = utc(report.received_at)
     observation = report.observation
     data = {
@@ -108,8 +113,8 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
         "payload": base64.b64encode(report.payload).decode(),
         "undecoded": undecoded,
         "retry_of": None,
-        "part": 0,
-        "parts": 1,
+        "part": part,
+        "parts": parts,
         "received_at": received_at,
     }
     event = {
@@ -122,7 +127,4 @@ def write_event(report: Report, records: list[TimedRecord], undecoded: str | Non
         "type": _TYPE,
         "data": data,
     }
-    written = orjson.dumps(event, option=orjson.OPT_UTC_Z)
-    if len(written) > MAX_EVENT_BYTES and records:
-        return write_event(report, [], f"{len(records)} values are more than one message holds", event_id, source)
-    return written
+    return orjson.dumps(event, option=orjson.OPT_UTC_Z)

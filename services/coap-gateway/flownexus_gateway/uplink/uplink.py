@@ -23,7 +23,8 @@ from flownexus_gateway.transport.datagram import (
     read_message,
 )
 from flownexus_gateway.transport.peer import Peer
-from flownexus_gateway.uplink.report import Report, decode, write_event
+from flownexus_gateway.uplink.parts import all_of, write_events
+from flownexus_gateway.uplink.report import Report, decode
 from flownexus_schemas import subjects
 from flownexus_schemas.cloudevent import utc
 from flownexus_schemas.events import ObservationChange, ObservationChanged, ObservationRef, ObservationState, Trigger
@@ -151,8 +152,12 @@ class Uplink:
         records, undecoded = decode(report, self._models)
         if undecoded is not None:
             log.warning("report.undecoded", endpoint=report.live.endpoint, reason=undecoded)
-        event = write_event(report, records, undecoded, event_id, self._source)
-        self._publisher.publish(subjects.event(report.live.endpoint, EventKind.REPORTED), event, event_id, kept)
+        events = write_events(report, records, undecoded, event_id, self._source)
+        if len(events) > 1:
+            kept = all_of(len(events), kept)
+        subject = subjects.event(report.live.endpoint, EventKind.REPORTED)
+        for message_id, event in events:
+            self._publisher.publish(subject, event, message_id, kept)
         return records
 
     def observation_changed(
