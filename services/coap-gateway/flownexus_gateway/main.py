@@ -128,7 +128,7 @@ async def _run(
         await _serve_devices(settings=settings, models=models, udp=udp, state=state, stop=stop, client=client, js=js)
 
 
-async def _serve_devices(
+async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken apart
     *,
     settings: GatewaySettings,
     models: LiveObjectModels,
@@ -160,11 +160,13 @@ async def _serve_devices(
     )
     uplink.on_cut_short = reads.whole
     registrar.on_registered, registrar.on_ended, store.on_lost = observer.begin, observer.stop, observer.stop
-    registrar.on_repeated, registrar.on_taken_over, registrar.on_moved = observer.again, observer.resume, saver.soon
+    registrar.on_repeated, registrar.on_moved = observer.again, saver.soon
+    application = ProfileApplication(observer, registrar, attributes, profiles)
+    registrar.on_taken_over = application.taken_over
     profile_server = ProfileServer(
         client=client,
         table=table,
-        application=ProfileApplication(observer, registrar, attributes, profiles),
+        application=application,
         profiles=profiles,
         gateway_id=gateway_id,
     )
@@ -180,7 +182,7 @@ async def _serve_devices(
         gateway_id=gateway_id,
     )
     server = RequestServer(Router(registrar, uplink).handle)
-    dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard)
+    dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up)
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
@@ -208,6 +210,7 @@ async def _serve_devices(
     state.is_loaded = False
     await commands.stop(COMMANDS_S)
     udp.stop_reading()
+    await dispatcher.stop()
     await profile_server.stop()
     await observer.stop_all()
     await reads.stop()

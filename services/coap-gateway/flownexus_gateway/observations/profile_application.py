@@ -68,6 +68,12 @@ class ProfileApplication:
             task.add_done_callback(lambda _: self._ended(live))
         return task
 
+    def taken_over(self, live: LiveRegistration) -> None:
+        """Another gateway had it: go on with what it did not finish."""
+        self._observer.resume(live)
+        if live.stored.profile_waits:
+            self.begin(live)
+
     def stop(self, live: LiveRegistration) -> None:
         """The registration ended: at the next one the profile is in force anyway."""
         task = self._tasks.get(live)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -22,11 +23,18 @@ from flownexus_gateway.transport.datagram import (
 from flownexus_gateway.transport.peer import MovedPeer, Peer
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.uplink.uplink import Uplink
+from flownexus_schemas.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
 Heard = Callable[[LiveRegistration, Peer], None]
 """Told that a device answered, and from where."""
+
+CatchUp = Callable[[], Awaitable[None]]
+"""Waits until the table has what other gateways have stored by now. Raises Unavailable."""
+
+MAX_UNKNOWN = 1000
+"""Notifications with a token that nobody here knows and that wait for what others stored; above it there is silence."""
 
 _REQUEST_CLASS = 0
 _RESPONSE_CLASSES = frozenset({2, 4, 5})
@@ -35,11 +43,19 @@ _RESPONSE_CLASSES = frozenset({2, 4, 5})
 class CoapDispatcher:
     """Takes every datagram of a socket."""
 
-    def __init__(
-        self, table: RegistrationTable, server: RequestServer, uplink: Uplink, client: CoapClient, heard: Heard
+    def __init__(  # noqa: PLR0917 - the parts that datagrams go to
+        self,
+        table: RegistrationTable,
+        server: RequestServer,
+        uplink: Uplink,
+        client: CoapClient,
+        heard: Heard,
+        catch_up: CatchUp,
     ) -> None:
         self._table, self._tokens = table, table.tokens
         self._server, self._uplink, self._client, self._heard = server, uplink, client, heard
+        self._catch_up = catch_up
+        self._unknown: set[asyncio.Task[None]] = set()
 
     def receive(self, data: bytes, peer: Peer) -> None:
         """Raises nothing: what is malformed is counted. RFC 7252, 4.2 and 4.3."""
@@ -80,9 +96,29 @@ class CoapDispatcher:
             self._client.dispatch(data, self._followed(asked, peer))
             return
         metrics.UNKNOWN_TOKENS.inc()
-        if header.type == Type.CON and known is None:
-            # Nobody here wants it. RFC 7641, 3.6: the device then ends that observation.
+        if header.type == Type.CON and known is None and len(self._unknown) < MAX_UNKNOWN:
+            task = asyncio.create_task(self._look_again(data, header, peer))
+            self._unknown.add(task)
+            task.add_done_callback(self._unknown.discard)
+
+    async def _look_again(self, data: bytes, header: Header, peer: Peer) -> None:
+        """Another gateway may have stored the observation a moment ago: a known token is never answered with Reset."""
+        try:
+            await self._catch_up()
+        except Unavailable as error:
+            log.debug("token.not_known_yet", reason=str(error))
+            return  # the device sends it again
+        if header.token in self._tokens:
+            self.receive(data, peer)
+        else:
+            # Nobody wants it. RFC 7641, 3.6: the device then ends that observation.
             peer.send(empty(Type.RST, header.message_id))
+
+    async def stop(self) -> None:
+        """Look at nothing again."""
+        for task in self._unknown:
+            task.cancel()
+        await asyncio.gather(*self._unknown, return_exceptions=True)
 
     def _empty(self, data: bytes, header: Header, peer: Peer) -> None:
         metrics.EMPTY_IN.inc()
