@@ -6,11 +6,13 @@ import pytest
 from nats.aio.client import Client
 
 from flownexus_schemas.commands import (
+    Command,
     CommandFailure,
     ExecuteResource,
     PathValue,
     ReadComposite,
     ReadResource,
+    WriteComposite,
     WriteResource,
 )
 from flownexus_schemas.events import EndpointRegistered, EndpointUpdated
@@ -31,6 +33,7 @@ from harness.lockstep import (
 from integration.gateway.gateway_events import Events, NewDevice
 from interop.habits import NAME, TLV_21_5, serves
 
+IPATCH = 0x07
 LINKS = '</>;rt="oma.lwm2m";ct=110,</1>;ver=1.1,</1/0>,</2/0>,</3/0>,</3303/0>'
 
 
@@ -58,15 +61,21 @@ async def test_it_registers_with_a_typed_root_and_its_format(
     assert stated.warnings == ()
 
 
-async def test_a_composite_read_that_it_acknowledges_and_never_answers_times_out_and_holds_nothing_up(
-    bus: Client, registered: LockstepDevice
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (ReadComposite(endpoint=NAME, paths=("3303/0/5700",), timeout_s=1), FETCH),
+        (WriteComposite(endpoint=NAME, values=(PathValue(path="1/0/1", value=60),), timeout_s=1), IPATCH),
+    ],
+)
+async def test_a_composite_request_that_it_acknowledges_and_never_answers_times_out_and_holds_nothing_up(
+    bus: Client, registered: LockstepDevice, command: Command, code: int
 ) -> None:
     def serve() -> None:
-        registered.send(datagram(ACK, 0, registered.expect_request(FETCH, "").message_id))
+        registered.send(datagram(ACK, 0, registered.expect_request(code, "").message_id))
         assert registered.update().code == CHANGED
 
-    read = ReadComposite(endpoint=NAME, paths=("3303/0/5700",), timeout_s=1)
-    failure = await commanded(bus, read, serve)
+    failure = await commanded(bus, command, serve)
     assert isinstance(failure, CommandFailure)
     assert failure.error == "no-answer"
     assert await still_reads(bus, registered)
