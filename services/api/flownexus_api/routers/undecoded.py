@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
@@ -187,7 +188,7 @@ async def retry_all_undecoded(
     while rows := await _waiting(parts, wanted, after, min(PAGE_REPORTS, MOST_AT_ONCE - tried)):
         for row in rows:
             try:
-                records, content_format = undecoded_reports.decoded(row, parts.models, None, None)
+                records, content_format = await to_thread(undecoded_reports.decoded, row, parts.models, None, None)
             except InvalidRequest:
                 continue
             await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
@@ -219,7 +220,9 @@ async def retry_undecoded(
     What still cannot be decoded is 422 with the reason, and stays as it is; what was decoded before is 409.
     """
     row = await _open(parts, report)
-    records, content_format = undecoded_reports.decoded(row, parts.models, by.content_format, by.base_path)
+    records, content_format = await to_thread(
+        undecoded_reports.decoded, row, parts.models, by.content_format, by.base_path
+    )
     await write_down(parts, who, "undecoded.retried", report, http)
     await undecoded_reports.publish(parts.bus.jetstream(), row, records, content_format)
     values = [
