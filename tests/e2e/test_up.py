@@ -107,6 +107,8 @@ def test_a_killed_process_is_started_again_and_data_flows_on(system: RunningSyst
             return False
 
     blocking_until(all_ready, 40, f"readiness after {name} was killed")
+    # Readiness is looked at once a second: it can be of the moment before the kill.
+    blocking_until(lambda: _lets_in(system), 40, f"a login after {name} was killed")
     with system.api() as api:
         device = (blocking_until(lambda: _online(api), 30, "a device online"))[0]
         before = newest_reading(api, device)
@@ -158,3 +160,11 @@ def run(system: RunningSystem, *arguments: str, expected: int = 0) -> str:
 def _online(api: httpx.Client) -> list[str]:
     items = api.get("/api/v1/endpoints", params={"limit": 500}).raise_for_status().json()["items"]
     return [item["name"] for item in items if item["status"] == "online"]
+
+
+def _lets_in(system: RunningSystem) -> bool:
+    try:
+        with system.api():
+            return True
+    except httpx.HTTPError:
+        return False
