@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import cbor2
+import orjson
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_simulator.values import Leaves, Path, Scalar, parse_path, path_text
@@ -23,6 +23,7 @@ CBOR_LABELS: Mapping[str, int | str] = {
     "vd": 8,
     "vlo": "vlo",
 }
+JSON_LABELS: Mapping[str, int | str] = {name: name for name in CBOR_LABELS}
 _NAMES = {label: name for name, label in CBOR_LABELS.items()}
 _MEMBERS = {
     DataType.STRING: "vs",
@@ -32,7 +33,7 @@ _MEMBERS = {
     DataType.OBJLNK: "vlo",
 }
 
-Entry = dict[str, Any]
+Entry = dict[int | str, Any]
 
 
 class MalformedSenml(ValueError):
@@ -41,31 +42,31 @@ class MalformedSenml(ValueError):
 
 def write_cbor(leaves: Leaves, time: float | None) -> bytes:
     """A pack in CBOR; `time` in Unix seconds holds for every value, None says nothing of time."""
-    pack = [{CBOR_LABELS[name]: value for name, value in entry.items()} for entry in _pack(leaves, time)]
-    return cbor2.dumps(pack)
+    return cbor2.dumps(_pack(leaves, time, CBOR_LABELS))
 
 
 def write_json(leaves: Leaves, time: float | None) -> bytes:
     """A pack in JSON; `time` as in `write_cbor`."""
-    pack = _pack(leaves, time)
+    pack = _pack(leaves, time, JSON_LABELS)
     for entry in pack:
         if "vd" in entry:
             entry["vd"] = base64.urlsafe_b64encode(entry["vd"]).decode().rstrip("=")
-    return json.dumps(pack, separators=(",", ":")).encode()
+    return orjson.dumps(pack)
 
 
-def _pack(leaves: Leaves, time: float | None) -> list[Entry]:
+def _pack(leaves: Leaves, time: float | None, labels: Mapping[str, int | str]) -> list[Entry]:
     pack: list[Entry] = []
     base: Path = ()
+    name = labels["n"]
     for path, leaf in leaves:
         entry: Entry = {}
         if path[:2] != base:
             base = path[:2]
-            entry["bn"] = f"/{path_text(base)}/"
+            entry[labels["bn"]] = f"/{path_text(base)}/"
         if time is not None and not pack:
-            entry["bt"] = time
-        entry["n"] = path_text(path[2:])
-        entry[_MEMBERS.get(leaf.type, "v")] = leaf.value
+            entry[labels["bt"]] = time
+        entry[name] = path_text(path[2:])
+        entry[labels[_MEMBERS.get(leaf.type, "v")]] = leaf.value
         pack.append(entry)
     return pack
 
@@ -82,7 +83,7 @@ def read_cbor(payload: bytes) -> list[tuple[Path, Scalar | None]]:
 def read_json(payload: bytes) -> list[tuple[Path, Scalar | None]]:
     """Paths, each with its value where it has one. Raises MalformedSenml."""
     try:
-        pack = json.loads(payload)
+        pack = orjson.loads(payload)
         for entry in pack:
             if "vd" in entry:
                 entry["vd"] = base64.urlsafe_b64decode(entry["vd"] + "=" * (-len(entry["vd"]) % 4))

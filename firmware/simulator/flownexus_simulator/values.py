@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.datatype import DataType
@@ -33,25 +34,32 @@ def parse_path(text: str) -> Path:
     return path
 
 
+@lru_cache(4096)
 def path_text(path: Path) -> str:
     """`3303/0/5700`."""
     return "/".join(map(str, path))
 
 
 class Tree:
-    """Every value of a device, by path."""
+    """Every value of a device, by path. Values change; which there are does not."""
 
     def __init__(self, leaves: Iterable[tuple[Path, Leaf]], write_only: Mapping[Path, DataType] | None = None) -> None:
         self._leaves = dict(sorted(leaves))
         self._write_only = write_only or {}
+        self._below: dict[Path, tuple[Path, ...]] = {}
 
     def below(self, path: Path) -> Leaves:
         """The values at or below a path; empty where there is nothing."""
         exact = self._leaves.get(path)
         if exact is not None:
             return [(path, exact)]
-        depth = len(path)
-        return [item for item in self._leaves.items() if item[0][:depth] == path]
+        found = self._below.get(path)
+        if found is None:
+            depth = len(path)
+            found = tuple(leaf for leaf in self._leaves if leaf[:depth] == path)
+            if found:  # what is not there is asked for by any path that a server thinks of
+                self._below[path] = found
+        return [(leaf, self._leaves[leaf]) for leaf in found]
 
     def type_at(self, path: Path) -> DataType | None:
         """The type of the resource, or of the multiple-instance resource's instances; None where it is not there."""

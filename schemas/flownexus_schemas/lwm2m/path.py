@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.errors import InvalidPath
 
 MAX_ID = 65535
+
+_REMEMBERED = 8192
+"""Paths whose text is kept: devices of some models have the same few hundred."""
 
 
 class Path(NamedTuple):
@@ -74,4 +78,9 @@ class Path(NamedTuple):
         return other.ids[: len(ids)] == ids
 
     def __str__(self) -> str:
-        return "/".join(map(str, self.ids))
+        return _text(self)
+
+
+@lru_cache(_REMEMBERED)
+def _text(path: Path) -> str:
+    return "/".join(map(str, path.ids))

@@ -86,7 +86,8 @@ class Resource(Base):
     """One value of one resource at one time, by the device's own clock where it gave one.
 
     Key: `time`, then the sequence in LWM2M_EVENTS and the index of the record in the message, so that a message
-    delivered again adds nothing. Exactly one value column is set. Values of type time are
+    delivered again adds nothing. No foreign keys, as their check costs more than the row: rows of `endpoint` and
+    `resource_type` are never deleted, a trigger sees to it. Exactly one value column is set. Values of type time are
     Unix seconds in `value_integer` or `value_float`. An unsigned integer above 2**63 - 1 is decimal text, text with NUL
     characters is bytes: PostgreSQL holds neither as it is.
     """
@@ -100,8 +101,8 @@ class Resource(Base):
     time: Mapped[datetime] = mapped_column(primary_key=True)
     stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     record_index: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
-    resource_type_id: Mapped[int] = mapped_column(Integer, ForeignKey("resource_type.id"))
+    endpoint_id: Mapped[int]
+    resource_type_id: Mapped[int] = mapped_column(Integer)
     object_instance_id: Mapped[int] = mapped_column(Integer)
     resource_instance_id: Mapped[int] = mapped_column(Integer, server_default=str(NO_INSTANCE))
     received_at: Mapped[datetime]

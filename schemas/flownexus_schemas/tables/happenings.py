@@ -11,14 +11,17 @@ from flownexus_schemas.tables.base import Base
 
 
 class Event(Base):
-    """A significant occurrence that an endpoint reported: several readings that belong together, under one time."""
+    """A significant occurrence that an endpoint reported: several readings that belong together, under one time.
+
+    No foreign keys, as with `resource`.
+    """
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_series", "endpoint_id", "time"),)
 
     time: Mapped[datetime] = mapped_column(primary_key=True)
     stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
+    endpoint_id: Mapped[int]
     event_type: Mapped[str]
     received_at: Mapped[datetime]
 

@@ -23,6 +23,12 @@ from flownexus_runtime.stream_reader import ReaderLost, StreamReader
 
 log = structlog.get_logger(__name__)
 
+GATHER_S = 0.05
+"""While messages keep coming, they are written once in this time: a transaction costs as much as tens of messages."""
+
+_BACKLOG = 500
+"""A batch of so many is not waited after: more are there."""
+
 
 class Pipeline:
     """Brings the tables from `position`, which moves with each commit, to the end of the stream, and keeps them so."""
@@ -71,6 +77,8 @@ class Pipeline:
             rows = project(messages, self._types)
             self._projected = messages[-1].sequence
             await self._batches.put((messages, rows))
+            if len(messages) < _BACKLOG:
+                await asyncio.sleep(GATHER_S)
 
     async def _write(self) -> None:
         while True:

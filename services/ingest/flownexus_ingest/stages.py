@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from flownexus_ingest.staging import Stage, inserted_once, kept_newest
+from dataclasses import replace
+
+from flownexus_ingest.staging import Stage, inserted_once, keep_newest, kept_newest
 from flownexus_ingest.values import ValueColumns
 
 VALUE = ValueColumns._fields
 
-RESOURCE = inserted_once(
+_READING = inserted_once(
     "resource",
     (
         "time",
@@ -23,17 +25,29 @@ RESOURCE = inserted_once(
         "marks",
     ),
 )
-EVENT = inserted_once("event", ("time", "stream_sequence", "endpoint_id", "event_type", "received_at"))
-EVENT_RESOURCE = inserted_once(
-    "event_resource",
-    (
-        "event_time",
-        "event_stream_sequence",
-        "resource_time",
-        "resource_stream_sequence",
-        "resource_record_index",
-    ),
+_LATEST_VALUE = keep_newest(
+    "latest_value",
+    "stage_resource where is_latest",
+    key=("endpoint_id", "resource_type_id", "object_instance_id", "resource_instance_id"),
+    order=("time", "stream_sequence", "record_index"),
+    others=("received_at", "data_type", *VALUE, "marks"),
 )
+_EVENT_RESOURCE = """
+insert into event_resource
+    (event_time, event_stream_sequence, resource_time, resource_stream_sequence, resource_record_index)
+select event_time, stream_sequence, time, stream_sequence, record_index from stage_resource
+where event_time is not null on conflict do nothing
+"""
+RESOURCE = replace(
+    _READING,
+    merges=(*_READING.merges, _LATEST_VALUE, _EVENT_RESOURCE),
+    extra=(("is_latest", "boolean"), ("event_time", "timestamptz")),
+)
+"""Readings, copied once: those that are the latest of the batch for their series go to `latest_value` too, those of an
+event, which has their stream sequence, to `event_resource`.
+"""
+
+EVENT = inserted_once("event", ("time", "stream_sequence", "endpoint_id", "event_type", "received_at"))
 LOG_LINE = inserted_once("log_line", ("time", "stream_sequence", "endpoint_id", "level", "text"))
 UNDECODED_REPORT = inserted_once(
     "undecoded_report",
@@ -48,12 +62,6 @@ UNDECODED_REPORT = inserted_once(
         "reason",
         "dismissed_at",
     ),
-)
-LATEST_VALUE = kept_newest(
-    "latest_value",
-    key=("endpoint_id", "resource_type_id", "object_instance_id", "resource_instance_id"),
-    order=("time", "stream_sequence", "record_index"),
-    others=("received_at", "data_type", *VALUE, "marks"),
 )
 OBSERVATION_OUTCOME = kept_newest(
     "observation_outcome",
@@ -82,37 +90,51 @@ REGISTRATION = (
 )
 """Columns of `endpoint` that Register and Update state."""
 
-_STATED = ", ".join(
-    f"{name} = case when new.states_registration then new.{name} else old.{name} end" for name in REGISTRATION
-)
-_MERGE_ENDPOINT = f"""
+_STATED = ", ".join(f"{name} = new.{name}" for name in REGISTRATION)
+_LAST_SEEN = "greatest(old.last_seen_at, new.last_seen_at)"
+_NEWER = "where old.id = new.endpoint_id and old.last_sequence < new.last_sequence"
+_MERGE_REGISTERED = f"""
 update endpoint as old set
     {_STATED},
-    registered = case when new.states_registration then new.registered
-        else old.registered and not old.registration_id = any(new.ended) end,
+    registered = new.registered,
     registered_at = coalesce(new.registered_at, old.registered_at),
-    last_seen_at = greatest(old.last_seen_at, new.last_seen_at),
-    awake_until = case when case when new.states_registration then new.queue_mode else old.queue_mode end
-        then greatest(old.last_seen_at, new.last_seen_at) + interval '1 second'
-            * case when new.states_registration then new.awake_window_s else old.awake_window_s end end,
+    last_seen_at = {_LAST_SEEN},
+    awake_until = case when new.queue_mode then {_LAST_SEEN} + interval '1 second' * new.awake_window_s end,
     last_sequence = new.last_sequence
-from stage_endpoint as new
-where old.id = new.endpoint_id and old.last_sequence < new.last_sequence
+from stage_endpoint_registered as new {_NEWER}
+"""  # noqa: S608 - the names are those above
+_MERGE_SEEN = f"""
+update endpoint as old set
+    registered = old.registered and not old.registration_id = any(new.ended),
+    last_seen_at = {_LAST_SEEN},
+    awake_until = case when old.queue_mode then {_LAST_SEEN} + interval '1 second' * old.awake_window_s end,
+    last_sequence = new.last_sequence
+from stage_endpoint_seen as new {_NEWER}
 """  # noqa: S608 - the names are those above
 
-ENDPOINT = Stage(
+ENDPOINT_REGISTERED = Stage(
     "endpoint",
     (*REGISTRATION, "registered", "registered_at", "last_seen_at", "last_sequence"),
-    _MERGE_ENDPOINT,
-    extra=(("endpoint_id", "bigint"), ("states_registration", "boolean"), ("ended", "text[]")),
+    (_MERGE_REGISTERED,),
+    extra=(("endpoint_id", "bigint"),),
+    suffix="_registered",
 )
+"""Endpoints that registered or updated in the batch."""
+
+ENDPOINT_SEEN = Stage(
+    "endpoint",
+    ("last_seen_at", "last_sequence"),
+    (_MERGE_SEEN,),
+    extra=(("endpoint_id", "bigint"), ("ended", "text[]")),
+    suffix="_seen",
+)
+"""The others: heard of, or ended."""
 
 ALL = (
-    ENDPOINT,
+    ENDPOINT_REGISTERED,
+    ENDPOINT_SEEN,
     RESOURCE,
-    LATEST_VALUE,
     EVENT,
-    EVENT_RESOURCE,
     OBSERVATION_OUTCOME,
     LOG_LINE,
     UNDECODED_REPORT,

@@ -12,16 +12,19 @@ from psycopg.sql import SQL, Composed, Identifier
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A temporary table of these `columns`, with the types of the same columns of `table`, and how it is merged."""
+    """A temporary table of these `columns`, with the types of the same columns of `table`, and `extra` ones, and the
+    statements that merge it, in order.
+    """
 
     table: str
     columns: tuple[str, ...]
-    merge: str
+    merges: tuple[str, ...]
     extra: tuple[tuple[str, str], ...] = ()
+    suffix: str = ""
 
     @property
     def name(self) -> str:
-        return f"stage_{self.table}"
+        return f"stage_{self.table}{self.suffix}"
 
     async def create(self, connection: AsyncConnection) -> None:
         """Make the temporary table, which is emptied at each commit. Once a connection."""
@@ -38,7 +41,8 @@ class Stage:
         async with cursor.copy(self._copy()) as copy:
             for row in rows:
                 await copy.write_row(row)
-        await cursor.execute(self.merge.encode())
+        for merge in self.merges:
+            await cursor.execute(merge.encode())
 
     def _copy(self) -> Composed:
         names = [*self.columns, *(name for name, _ in self.extra)]
@@ -49,16 +53,18 @@ def inserted_once(table: str, columns: tuple[str, ...]) -> Stage:
     """Rows whose key is there already are left as they are."""
     names = ", ".join(columns)
     merge = f"insert into {table} ({names}) select {names} from stage_{table} on conflict do nothing"  # noqa: S608 - ours
-    return Stage(table, columns, merge)
+    return Stage(table, columns, (merge,))
 
 
 def kept_newest(table: str, key: tuple[str, ...], order: tuple[str, ...], others: tuple[str, ...]) -> Stage:
     """One row a key: the one that is last by `order`."""
-    columns = (*key, *order, *others)
-    names = ", ".join(columns)
+    return Stage(table, (*key, *order, *others), (keep_newest(table, f"stage_{table}", key, order, others),))
+
+
+def keep_newest(table: str, source: str, key: tuple[str, ...], order: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """The statement that brings the rows of `source`, one a key, into `table` where they are later by `order`."""
+    names = ", ".join((*key, *order, *others))
     changes = ", ".join(f"{name} = excluded.{name}" for name in (*order, *others))
     new, old = (", ".join(f"{row}.{name}" for name in order) for row in ("excluded", table))
-    insert = f"insert into {table} ({names}) select {names} from stage_{table}"  # noqa: S608 - the names are ours
-    return Stage(
-        table, columns, f"{insert} on conflict ({', '.join(key)}) do update set {changes} where ({new}) > ({old})"
-    )
+    insert = f"insert into {table} ({names}) select {names} from {source}"  # noqa: S608 - the names are ours
+    return f"{insert} on conflict ({', '.join(key)}) do update set {changes} where ({new}) > ({old})"

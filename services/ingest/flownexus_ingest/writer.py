@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from flownexus_ingest import stages
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.identifiers import Identifiers
 from flownexus_ingest.retries import Retries
-from flownexus_ingest.rows import Reading, Rows
+from flownexus_ingest.rows import Rows
 from flownexus_ingest.value_types import ValueTypes
+from flownexus_schemas.events import Registration
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 
 _LOCK_POSITION = "select sequence, stream_created_at from stream_position where stream = %s for update"
@@ -89,11 +90,13 @@ class Writer:
         endpoints = ids.endpoints
         retries = Retries(endpoints)
         rows = await retries.take(cursor, rows)
-        if rows.endpoints:
-            await stages.ENDPOINT.add(cursor, _endpoint_rows(rows.endpoints, endpoints))
+        registered, seen = _endpoint_rows(rows.endpoints, endpoints)
+        if registered:
+            await stages.ENDPOINT_REGISTERED.add(cursor, registered)
+        if seen:
+            await stages.ENDPOINT_SEEN.add(cursor, seen)
         if rows.readings:
-            await stages.RESOURCE.add(cursor, self._reading_rows(rows.readings))
-            await stages.LATEST_VALUE.add(cursor, self._latest_rows(rows.latest.values()))
+            await stages.RESOURCE.add(cursor, self._reading_rows(rows))
         if rows.happenings:
             await stages.EVENT.add(
                 cursor,
@@ -101,9 +104,6 @@ class Writer:
                     (h.time, h.stream_sequence, endpoints[h.endpoint], h.event_type, h.received_at)
                     for h in rows.happenings
                 ),
-            )
-            await stages.EVENT_RESOURCE.add(
-                cursor, ((h.time, h.stream_sequence, *reading[:3]) for h in rows.happenings for reading in h.readings)
             )
         if rows.outcomes:
             await stages.OBSERVATION_OUTCOME.add(
@@ -137,38 +137,50 @@ class Writer:
         if rows.retried:
             await retries.mark(cursor)
 
-    def _reading_rows(self, readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
+    def _reading_rows(self, rows: Rows) -> Iterator[tuple[Any, ...]]:
         endpoints, types = self._identifiers.endpoints, self._identifiers.types
-        for r in readings:
+        latest = set(map(id, rows.latest.values()))
+        texts = _TimeTexts()
+        events = {happening.stream_sequence: texts[happening.time] for happening in rows.happenings}
+        for r in rows.readings:
             series = (endpoints[r.endpoint], types[r.resource], r.object_instance_id, r.resource_instance_id)
-            yield (*r[:3], *series, r.received_at, r.data_type, *r.value, r.marks)
-
-    def _latest_rows(self, readings: Iterable[Reading]) -> Iterator[tuple[Any, ...]]:
-        endpoints, types = self._identifiers.endpoints, self._identifiers.types
-        for r in readings:
-            series = (endpoints[r.endpoint], types[r.resource], r.object_instance_id, r.resource_instance_id)
-            yield (*series, *r[:3], r.received_at, r.data_type, *r.value, r.marks)
+            times = (texts[r.time], *r[1:3], *series, texts[r.received_at])
+            yield (*times, r.data_type, *r.value, r.marks, id(r) in latest, events.get(r.stream_sequence))
 
 
-def _endpoint_rows(changes: dict[str, EndpointChange], endpoints: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+class _TimeTexts(dict[datetime, str]):
+    """Times as PostgreSQL reads them: values of one report share theirs, and psycopg would write each anew."""
+
+    def __missing__(self, time: datetime) -> str:
+        text = self[time] = time.isoformat()
+        return text
+
+
+def _endpoint_rows(
+    changes: dict[str, EndpointChange], endpoints: dict[str, int]
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Those that registered, and the others."""
+    registered: list[tuple[Any, ...]] = []
+    seen: list[tuple[Any, ...]] = []
     for name, change in changes.items():
-        yield (
-            *_registration_columns(change),
-            change.registered,
-            change.registered_at,
-            change.last_seen_at,
-            change.last_sequence,
-            endpoints[name],
-            change.registration is not None,
-            change.ended,
-        )
+        if change.registration is None:
+            seen.append((change.last_seen_at, change.last_sequence, endpoints[name], change.ended))
+        else:
+            registered.append(
+                (
+                    *_registration_columns(change.registration, change.expires_at),
+                    change.registered,
+                    change.registered_at,
+                    change.last_seen_at,
+                    change.last_sequence,
+                    endpoints[name],
+                )
+            )
+    return registered, seen
 
 
-def _registration_columns(change: EndpointChange) -> tuple[Any, ...]:
+def _registration_columns(registration: Registration, expires_at: datetime | None) -> tuple[Any, ...]:
     """In the order of `stages.REGISTRATION`."""
-    registration = change.registration
-    if registration is None:
-        return (None,) * len(stages.REGISTRATION)
     return (
         registration.registration_id,
         registration.lwm2m_version,
@@ -185,5 +197,5 @@ def _registration_columns(change: EndpointChange) -> tuple[Any, ...]:
         orjson.dumps(registration.object_versions).decode(),
         orjson.dumps(registration.content_formats).decode(),
         orjson.dumps(registration.warnings).decode(),
-        change.expires_at,
+        expires_at,
     )
