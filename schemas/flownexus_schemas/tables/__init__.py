@@ -7,7 +7,7 @@ The same names and columns are there with and without TimescaleDB, where `resour
 
 from flownexus_schemas.tables.accounts import AuditEntry, User
 from flownexus_schemas.tables.base import Base
-from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType
+from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType, StatedVersions
 from flownexus_schemas.tables.happenings import Event, EventResource, LogLine, ObservationOutcome, UndecodedReport
 from flownexus_schemas.tables.operations import EndpointOperation, Firmware, FirmwareUpdate
 from flownexus_schemas.tables.positions import StreamPosition
@@ -26,6 +26,7 @@ __all__ = [
     "ObservationOutcome",
     "Resource",
     "ResourceType",
+    "StatedVersions",
     "StreamPosition",
     "UndecodedReport",
     "User",

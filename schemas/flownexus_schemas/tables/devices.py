@@ -63,6 +63,19 @@ class Endpoint(Base):
     last_sequence: Mapped[int] = mapped_column(server_default="0", doc="Stream sequence of the newest event applied.")
 
 
+class StatedVersions(Base):
+    """The versions of objects that an endpoint stated from one message on: a row where they changed.
+
+    What it sends without an object model is decoded again by the version of that time.
+    """
+
+    __tablename__ = "stated_versions"
+
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    object_versions: Mapped[dict[str, str]]
+
+
 class ResourceType(Base):
     """A resource of an object model: unique (object id, resource id), its name, data type and unit."""
 

@@ -18,7 +18,8 @@ from psycopg import AsyncConnection
 
 from flownexus_ingest import metrics
 from flownexus_ingest.rows import TypeKey
-from flownexus_ingest.value_types import ValueTypes, fitted
+from flownexus_ingest.types_over_time import TypesOverTime, types_over_time
+from flownexus_ingest.value_types import ValueTypes, fitted, fitted_record
 from flownexus_ingest.values import ValueColumns, value_of
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import Report, ValuesReported, parse_event
@@ -71,14 +72,13 @@ class _Row(NamedTuple):
 
 
 class _Series(NamedTuple):
-    """The rows of one resource in one object instance of one endpoint; `target` is the type that a model states."""
+    """The rows of one resource in one object instance of one endpoint."""
 
     endpoint_id: int
     type_id: int
     object_instance_id: int
     endpoint: str
     key: TypeKey
-    target: DataType | None
 
     @property
     def keys(self) -> tuple[int, int, int]:
@@ -120,17 +120,18 @@ class DecodingAgain:
         changed = 0
         cursor = await self._connection.execute(_SERIES, [type_id])
         for endpoint_id, endpoint, instance in await cursor.fetchall():
-            target = self._types.of(endpoint, Path(key[0], instance, key[1]))
-            series = _Series(endpoint_id, type_id, instance, endpoint, key, target)
+            series = _Series(endpoint_id, type_id, instance, endpoint, key)
             changed += await self._readings(series)
             await self._latest(series)
         return changed
 
     async def _readings(self, series: _Series) -> int:
         changed = 0
+        types = await self._over_time(series)
         after: tuple[Any, ...] = _BEFORE_ALL
-        while page := await self._rows(_PAGE, *series.keys, series.target, *after):
-            changes = await self._changes(series, page)
+        while page := await self._rows(_PAGE, *series.keys, types.only, *after):
+            types = await self._over_time(series)  # after the rows: what was stated before they came is among them
+            changes = await self._changes(series, page, types)
             if changes:
                 async with self._connection.transaction(), self._connection.cursor() as cursor:
                     await cursor.executemany(_CHANGE_READING, changes)
@@ -144,39 +145,37 @@ class DecodingAgain:
         that the writer of new ones, which holds many, never waits in a circle with us; one that it replaced meanwhile
         is not touched.
         """
-        for change in await self._changes(series, await self._rows(_LATEST, *series.keys, series.target)):
+        rows = await self._rows(_LATEST, *series.keys, (await self._over_time(series)).only)
+        for change in await self._changes(series, rows, await self._over_time(series)):
             await self._connection.execute(_CHANGE_LATEST, change)
 
     async def _rows(self, query: str, *parameters: Any) -> list[_Row]:
         cursor = await self._connection.execute(query, parameters)
         return [_Row._make([*row[:6], ValueColumns(*row[6:])]) for row in await cursor.fetchall()]
 
-    async def _changes(self, series: _Series, rows: Iterable[_Row]) -> list[_Change]:
+    async def _over_time(self, series: _Series) -> TypesOverTime:
+        path = Path(series.key[0], series.object_instance_id, series.key[1])
+        return await types_over_time(self._connection, self._types, series.endpoint_id, path)
+
+    async def _changes(self, series: _Series, rows: Iterable[_Row], types: TypesOverTime) -> list[_Change]:
         """What is to be changed of these rows."""
         of_event: dict[int, list[_Row]] = {}
         for row in rows:
             of_event.setdefault(row.stream_sequence, []).append(row)
-        found = await asyncio.gather(*(self._of_event(series, *item) for item in of_event.items()))
+        found = await asyncio.gather(*(self._of_event(series, *item, types.at(item[0])) for item in of_event.items()))
         return [change for changes in found for change in changes]
 
-    async def _of_event(self, series: _Series, sequence: int, rows: list[_Row]) -> list[_Change]:
+    async def _of_event(
+        self, series: _Series, sequence: int, rows: list[_Row], target: DataType | None
+    ) -> list[_Change]:
         async with self._at_once:
             report = await self._report(sequence, series.endpoint)
             changes: list[_Change] = []
             for row in rows:
-                kind, value = self._fitted(series, row, report)
+                kind, value = _fitted(_path(series.key, row), row, report, target)
                 if (kind.value, value) != (row.data_type, row.value):
                     changes.append((kind.value, *value, *series.keys, row.resource_instance_id, *row[:3]))
             return changes
-
-    def _fitted(self, series: _Series, row: _Row, report: Report | None) -> tuple[DataType, ValueColumns]:
-        path = _path(series.key, row)
-        if report is not None and row.record_index < len(report.records):
-            came = report.records[row.record_index]
-            if came.time == row.time and Path.parse(came.path) == path:
-                return self._types.fitted(series.endpoint, path, report, row.record_index)
-        kind = DataType(row.data_type)
-        return fitted(path, kind, value_of(kind, row.value), series.target)
 
     async def _report(self, sequence: int, endpoint: str) -> Report | None:
         """The endpoint's report with this sequence, where the stream still has it."""
@@ -186,6 +185,15 @@ class DecodingAgain:
         except (NotFoundError, InvalidMessage):
             return None
         return event.data if isinstance(event, ValuesReported) and event.subject == endpoint else None
+
+
+def _fitted(path: Path, row: _Row, report: Report | None, target: DataType | None) -> tuple[DataType, ValueColumns]:
+    if report is not None and row.record_index < len(report.records):
+        came = report.records[row.record_index]
+        if came.time == row.time and Path.parse(came.path) == path:
+            return fitted_record(path, report, row.record_index, target)
+    kind = DataType(row.data_type)
+    return fitted(path, kind, value_of(kind, row.value), target)
 
 
 def _path(key: TypeKey, row: _Row) -> Path:

@@ -85,11 +85,11 @@ class Pipeline:
             messages, rows = await self._batches.get()
             for message, reason in rows.rejected:
                 await self._set_aside(message, reason)
-            await self._commit(messages, rows)
+            await self._commit(messages, rows, self._types)
             metrics.LAG_MESSAGES.set(messages[-1].pending)
             self._batches.task_done()
 
-    async def _commit(self, messages: Sequence[Message], rows: Rows) -> None:
+    async def _commit(self, messages: Sequence[Message], rows: Rows, types: ValueTypes) -> None:
         """Commit these messages; where rows are refused, halve until the one at fault is alone, and set it aside."""
         started = perf_counter()
         try:
@@ -97,7 +97,7 @@ class Pipeline:
         except psycopg.Error as error:
             if not is_of_the_message(error):
                 raise
-            await self._halve(messages, error)
+            await self._halve(messages, types.rewound(rows.versions_before), error)
             return
         self.position = messages[-1].sequence
         self._moved.set()
@@ -109,14 +109,14 @@ class Pipeline:
         metrics.UNDECODED.inc(len(rows.undecoded))
         log.debug("batch.committed", messages=len(messages), rows=rows.count, upto=self.position)
 
-    async def _halve(self, messages: Sequence[Message], error: psycopg.Error) -> None:
+    async def _halve(self, messages: Sequence[Message], types: ValueTypes, error: psycopg.Error) -> None:
         if len(messages) == 1:
             await self._set_aside(messages[0], f"{type(error).__name__}: {error}")
-            await self._commit(messages, Rows())
+            await self._commit(messages, Rows(), types)
             return
         middle = len(messages) // 2
         for half in (messages[:middle], messages[middle:]):
-            await self._commit(half, project(half, self._types))
+            await self._commit(half, project(half, types), types)
 
     async def _set_aside(self, message: Message, reason: str) -> None:
         await set_aside(self._js, self._stream, message, reason, datetime.now(UTC))

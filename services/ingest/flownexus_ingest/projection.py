@@ -9,7 +9,18 @@ from functools import lru_cache
 from math import floor
 
 from flownexus_ingest.endpoint_changes import EndpointChange
-from flownexus_ingest.rows import Happening, Log, Outcome, Reading, Rejected, Retried, Rows, TypeKey, Undecoded
+from flownexus_ingest.rows import (
+    Happening,
+    Log,
+    Outcome,
+    Reading,
+    Rejected,
+    Retried,
+    Rows,
+    StatedVersions,
+    TypeKey,
+    Undecoded,
+)
 from flownexus_ingest.value_types import ValueTypes
 from flownexus_ingest.values import ValueColumns
 from flownexus_runtime.stream_message import Message
@@ -61,8 +72,11 @@ def _add(rows: Rows, event: Event, sequence: int, types: ValueTypes) -> None:
     """Add one event. What can fail comes before the first change of `rows`: an event is added whole or not at all."""
     match event:
         case EndpointRegistered() | EndpointUpdated():
+            before = types.state(event.subject, event.data.object_versions)
             _add_registration(rows, event, sequence)
-            types.state(event.subject, event.data.object_versions)
+            if before is not None:
+                rows.versions_before.setdefault(event.subject, before)
+                rows.versions.append(StatedVersions(event.subject, sequence, event.data.object_versions))
         case EndpointDeregistered():
             reading = _life_reading(event, sequence, UNREGISTERED)
             change = _change(rows, event, sequence)

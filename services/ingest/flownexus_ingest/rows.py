@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -108,6 +108,14 @@ class Undecoded(NamedTuple):
     dismissed_at: datetime | None
 
 
+class StatedVersions(NamedTuple):
+    """A row of `stated_versions`: an endpoint registered or updated with other versions of objects than before."""
+
+    endpoint: str
+    stream_sequence: int
+    object_versions: Mapping[str, str]
+
+
 class Rejected(NamedTuple):
     """A message that cannot become rows, and why."""
 
@@ -117,7 +125,9 @@ class Rejected(NamedTuple):
 
 @dataclass(slots=True)
 class Rows:
-    """What one batch writes. `latest` and `outcomes` hold the newest of each key, `endpoints` the sum of all events."""
+    """What one batch writes. `latest` and `outcomes` hold the newest of each key, `endpoints` the sum of all
+    events, `versions_before` what the endpoints of `versions` had stated before the batch.
+    """
 
     endpoints: dict[str, EndpointChange] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
@@ -125,6 +135,8 @@ class Rows:
     happenings: list[Happening] = field(default_factory=list)
     outcomes: dict[tuple[str, str, bool], Outcome] = field(default_factory=dict)
     decoded_by: dict[TypeKey, str] = field(default_factory=dict)
+    versions: list[StatedVersions] = field(default_factory=list)
+    versions_before: dict[str, Mapping[int, str]] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
     retried: list[Retried] = field(default_factory=list)

@@ -130,9 +130,12 @@ ENDPOINT_SEEN = Stage(
 )
 """The others: heard of, or ended."""
 
+STATED_VERSIONS = inserted_once("stated_versions", ("endpoint_id", "stream_sequence", "object_versions"))
+
 ALL = (
     ENDPOINT_REGISTERED,
     ENDPOINT_SEEN,
+    STATED_VERSIONS,
     RESOURCE,
     EVENT,
     OBSERVATION_OUTCOME,

@@ -23,11 +23,18 @@ _START = """
 insert into stream_position (stream, stream_created_at, sequence, updated_at) values (%s, %s, 0, now())
 on conflict (stream) do update set stream_created_at = excluded.stream_created_at, sequence = 0, updated_at = now()
 """
-_VERSIONS = "select name, object_versions from endpoint where object_versions <> '{}'"
+_VERSIONS = """
+select distinct on (endpoint.id) endpoint.name, stated_versions.object_versions
+from stated_versions join endpoint on endpoint.id = stated_versions.endpoint_id
+order by endpoint.id, stated_versions.stream_sequence desc
+"""
 _MOVE = "update stream_position set sequence = %s, updated_at = now() where stream = %s"
 _FORGET_SEQUENCES = (
     "update endpoint set last_sequence = 0 where last_sequence <> 0",
     "update observation_outcome set stream_sequence = 0 where stream_sequence <> 0",
+    "delete from stated_versions as old using stated_versions as later "
+    "where old.endpoint_id = later.endpoint_id and old.stream_sequence < later.stream_sequence",
+    "update stated_versions set stream_sequence = 0",
 )
 
 
@@ -52,9 +59,8 @@ class Writer:
         """
         for stage in stages.ALL:
             await stage.create(self._connection)
-        cursor_of_versions = await self._connection.execute(_VERSIONS)
-        for name, versions in await cursor_of_versions.fetchall():
-            self._value_types.state(name, versions)
+        stated = await self._connection.execute(_VERSIONS)
+        self._value_types.begin(await stated.fetchall())
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             await cursor.execute(_LOCK_POSITION, [self._stream])
             known = await cursor.fetchone()
@@ -95,6 +101,14 @@ class Writer:
             await stages.ENDPOINT_REGISTERED.add(cursor, registered)
         if seen:
             await stages.ENDPOINT_SEEN.add(cursor, seen)
+        if rows.versions:
+            await stages.STATED_VERSIONS.add(
+                cursor,
+                (
+                    (endpoints[v.endpoint], v.stream_sequence, orjson.dumps(v.object_versions).decode())
+                    for v in rows.versions
+                ),
+            )
         if rows.readings:
             await stages.RESOURCE.add(cursor, self._reading_rows(rows))
         if rows.happenings:

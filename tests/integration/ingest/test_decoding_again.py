@@ -215,6 +215,57 @@ async def test_versions_side_by_side_are_each_used_for_the_devices_that_state_th
     assert await model.in_force("1.0=integer 1.1=string") == [("string", "\x07"), ("integer", "7")]
 
 
+async def test_what_a_device_sent_is_read_by_the_version_that_it_stated_at_that_time(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    ingest = service("flownexus_ingest")
+    last = await publish(
+        js,
+        raw("dev", "opaque", TLV_7, T),
+        registered("dev", T, object_versions={"26241": "2.0"}),
+        raw("dev", "opaque", TLV_7, T + S),
+        registered("dev", T + 2 * S, object_versions={"26241": "1.1"}),
+        raw("dev", "opaque", TLV_7, T + 2 * S),
+    )
+    await projected(database_url, last)
+    await model.put("Integer", "1.1")
+    await model.put("String", "2.0")
+    decoded_by = "1.1=integer 2.0=string"
+    found = await model.in_force(decoded_by)
+    assert found == [("integer", "7"), ("string", "\x07"), ("integer", "7")]
+
+    ingest.kill()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("truncate resource, latest_value, resource_type, endpoint, stream_position cascade")
+    ingest.start()
+    await projected(database_url, last)
+    assert await model.in_force(decoded_by) == found
+
+
+async def test_a_message_that_the_database_refuses_does_not_bring_later_versions_forward(
+    js: JetStreamContext, database_url: str, service: Start, model: Model
+) -> None:
+    await model.put("Integer", "1.0")
+    await model.put("String", "1.1")
+    ingest = service("flownexus_ingest")
+    await projected(database_url, await publish(js, registered("dev", T, object_versions={"26241": "1.0"})))
+    ingest.kill()
+    refused = registered("bad", T, identity="a\0b")
+    last = await publish(
+        js,
+        raw("dev", "opaque", TLV_7, T),
+        refused,
+        raw("dev", "opaque", TLV_7, T + S),
+        registered("dev", T + 2 * S, object_versions={"26241": "1.1"}),
+        raw("dev", "opaque", TLV_7, T + 2 * S),
+    )
+    ingest.start()  # which has all of them in one batch
+    await projected(database_url, last)
+
+    found = await model.in_force("1.0=integer 1.1=string")
+    assert found == [("integer", "7"), ("integer", "7"), ("string", "\x07")]
+
+
 async def test_a_model_that_came_while_nobody_looked_is_used_at_the_next_start(
     js: JetStreamContext, database_url: str, service: Start, model: Model
 ) -> None:

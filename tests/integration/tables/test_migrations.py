@@ -11,7 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from flownexus_schemas.tables import Base
@@ -66,6 +66,27 @@ def test_downgrading_leaves_nothing_behind(postgres: RunningPostgres) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
         assert inspect(connection).get_view_names() == []
     engine.dispose()
+
+
+def test_versions_of_objects_stated_before_they_were_kept_over_time_count_from_the_start(
+    postgres: RunningPostgres,
+) -> None:
+    url = postgres.create_database()
+    engine = create_engine(sqlalchemy_url(url))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        connection.execute(
+            text("insert into endpoint (name, object_versions) values ('dev', '{\"3\": \"1.1\"}'), ('silent', '{}')")
+        )
+    engine.dispose()
+    upgrade(url)
+
+    with psycopg.connect(url) as connection:
+        found = connection.execute("select stream_sequence, object_versions from stated_versions").fetchall()
+    assert found == [(0, {"3": "1.1"})]
 
 
 def test_a_database_that_is_away_is_an_operational_error() -> None:

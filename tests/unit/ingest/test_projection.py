@@ -45,6 +45,30 @@ def test_a_reported_value_is_a_reading_at_the_devices_own_time() -> None:
     assert rows.happenings == []
 
 
+def test_versions_of_objects_are_a_row_where_they_changed() -> None:
+    rows = rows_of(
+        registered("dev", T, object_versions={}),
+        registered("dev", T, object_versions={"3": "1.1"}),
+        updated("dev", T, object_versions={"3": "1.1"}),
+        updated("dev", T, object_versions={"3": "1.2"}),
+        registered("other", T, object_versions={"3": "1.1"}),
+    )
+
+    assert rows.versions == [("dev", 2, {"3": "1.1"}), ("dev", 4, {"3": "1.2"}), ("other", 5, {"3": "1.1"})]
+    assert rows.versions_before == {"dev": {}, "other": {}}
+
+
+def test_what_was_stated_after_the_point_that_the_tables_are_at_is_forgotten() -> None:
+    types = ValueTypes(ObjectModels(()))
+    types.state("dev", {"3": "1.1"})
+    types.state("other", {"3": "1.1"})
+
+    types.begin([("dev", {"3": "1.0"})])
+
+    assert types.state("dev", {"3": "1.1"}) == {3: "1.0"}
+    assert types.state("other", {"3": "1.1"}) == {}
+
+
 def test_a_resource_instance_keeps_its_id() -> None:
     (reading,) = rows_of(reported("dev", T, record("3/0/7/2", "integer", 3700, T))).readings
 
