@@ -19,3 +19,15 @@ class ContentFormat(IntEnum):
     LWM2M_CBOR = 11544
     OLD_TLV = 1542
     OLD_JSON = 1543
+
+
+COMPOSITE_FORMATS = frozenset(
+    {
+        ContentFormat.SENML_JSON,
+        ContentFormat.SENML_CBOR,
+        ContentFormat.SENML_ETCH_JSON,
+        ContentFormat.SENML_ETCH_CBOR,
+        ContentFormat.LWM2M_CBOR,
+    }
+)
+"""Those that a composite request can be told to use. LwM2M Core 1.1.1, 7.4; 1.2, 7.4; RFC 8790."""

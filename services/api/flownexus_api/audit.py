@@ -22,8 +22,11 @@ async def write_down(
     http: Request,
     *,
     details: Mapping[str, object] | None = None,
-) -> None:
-    """In a transaction of its own. A NUL in `target`, which PostgreSQL has not, is shown by its symbol."""
+) -> int:
+    """In a transaction of its own; the number of the entry.
+
+    A NUL in `target`, which PostgreSQL has not, is shown by its symbol.
+    """
     entry = insert(AuditEntry).values(
         actor=who.name,
         action=action,
@@ -32,4 +35,5 @@ async def write_down(
         details=None if details is None else dict(details),
     )
     async with parts.engine.begin() as connection:
-        await connection.execute(entry)
+        number: int = (await connection.execute(entry.returning(AuditEntry.id))).scalar_one()
+    return number

@@ -57,7 +57,6 @@ COMMANDS_S = 1.0
 DRAIN_S = 2.0
 STOP_S = 5.0
 FLUSH_S = 0.5
-CANCEL_AGAIN_S = 0.3
 MISCONFIGURED = 2
 
 
@@ -100,20 +99,17 @@ async def _serve(settings: GatewaySettings, models: LiveObjectModels, sock: sock
     udp = UdpSocket(sock)
     try:
         async with health.serving(settings, state.checks()):
-            running = asyncio.create_task(_run(settings, models, udp, state, stop))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if state.has_served:
-                await asyncio.wait({running}, timeout=STOP_S)
-            while not running.done():
-                running.cancel()
-                # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
-                await asyncio.wait({running}, timeout=CANCEL_AGAIN_S)
-            if not running.cancelled() and (error := running.exception()) is not None:
-                raise error
+            await process.until_stopped(
+                _run(settings, models, udp, state, stop), stop, lambda serving: _drained(serving, state)
+            )
     finally:
         udp.close()
+
+
+async def _drained(serving: asyncio.Task[None], state: _State) -> None:
+    """It ends by itself at a stop; there is nothing to wait for where it served nobody yet."""
+    if state.has_served:
+        await asyncio.wait({serving}, timeout=STOP_S)
 
 
 async def _run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import NoReturn
 
@@ -18,7 +17,6 @@ from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 
 MISCONFIGURED = 2
-CANCEL_AGAIN_S = 0.3
 
 
 def main() -> None:
@@ -44,16 +42,7 @@ async def _serve(settings: IngestSettings, ingest: Ingest) -> None:
     stop = process.stop_signal()
     checks = {"nats": ingest.is_connected, "database": ingest.is_working}
     async with health.serving(settings, checks):
-        work = asyncio.create_task(ingest.run())
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        while not work.done():
-            work.cancel()
-            # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
-            await asyncio.wait({work}, timeout=CANCEL_AGAIN_S)
-        if not work.cancelled():
-            await work
+        await process.until_stopped(ingest.run(), stop)
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import NoReturn
 
@@ -14,7 +13,6 @@ from flownexus_runtime import health, logs, process
 
 MISCONFIGURED = 2
 STOP_S = 4.0
-CANCEL_AGAIN_S = 0.3
 
 
 def main() -> None:
@@ -34,18 +32,7 @@ async def _serve(settings: OperationsSettings, operations: Operations) -> None:
     stop = process.stop_signal()
     checks = {"nats": operations.is_connected, "operations": operations.is_working}
     async with health.serving(settings, checks):
-        work = asyncio.create_task(operations.run())
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not work.done():
-            await operations.stop(STOP_S)
-        while not work.done():
-            work.cancel()
-            # Again after a while: nats-py can swallow a cancellation that meets it while it connects.
-            await asyncio.wait({work}, timeout=CANCEL_AGAIN_S)
-        if not work.cancelled():
-            await work
+        await process.until_stopped(operations.run(), stop, lambda _: operations.stop(STOP_S))
 
 
 def _refuse(problem: str) -> NoReturn:

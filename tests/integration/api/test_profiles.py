@@ -59,13 +59,26 @@ async def test_a_profile_that_cannot_be_is_refused(operator: httpx.AsyncClient) 
         ({"tags": ["a b"]}, "tags"),
         ({"observe": [{"path": "3303", "attributes": {"every": 1}}]}, "attributes"),
         ({"observe": [{"path": "3303", "format": 9}]}, "format: 9 is no Content-Format"),
-        ({"observe_composite": [{"paths": ["3303"], "event_type": "e", "format": 11542}]}, "take 110 or 112"),
+        (
+            {"observe_composite": [{"paths": ["3303"], "event_type": "e", "format": 11542}]},
+            "take one of 110, 112, 320",
+        ),
     ]
     for change, reason in wrong:
         answer = await operator.put(f"{PROFILES}/greenhouse", json=PROFILE | change)
         assert answer.status_code == 422, change
         assert reason in answer.json()["detail"]
     assert (await operator.get(f"{PROFILES}/greenhouse")).status_code == 404
+
+
+@pytest.mark.parametrize("content_format", [110, 112, 320, 322, 11544])
+async def test_a_composite_observation_takes_each_composite_format(
+    operator: httpx.AsyncClient, content_format: int
+) -> None:
+    entry = {"paths": ["3303"], "event_type": "e", "format": content_format}
+    made = await operator.put(f"{PROFILES}/greenhouse", json=PROFILE | {"observe_composite": [entry]})
+    assert made.status_code == 200
+    assert made.json()["observe_composite"][0]["format"] == content_format
 
 
 async def test_a_viewer_sees_profiles_and_changes_none(operator: httpx.AsyncClient, database_url: str) -> None:

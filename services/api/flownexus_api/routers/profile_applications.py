@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, insert, text
+from sqlalchemy import Row, text
 
 from flownexus_api import profile_bucket
-from flownexus_api.access import BriefOperator, BriefViewer, Person
+from flownexus_api.access import BriefOperator, BriefViewer
+from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.paging import Page
@@ -23,7 +24,6 @@ from flownexus_schemas.errors import Conflict, NotFound, Unavailable
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.profile_standing import AskProfile
 from flownexus_schemas.profiles import DEFAULT_KEY, ObservationProfile, choose
-from flownexus_schemas.tables import AuditEntry
 
 router = APIRouter(tags=["profiles"])
 
@@ -78,7 +78,7 @@ async def apply_endpoint_profile(
     Observations that the profile does not name end, unless somebody asked for them by request.
     """
     device = await _device(parts, name)
-    await _audit(parts, who, "endpoint.profile-applied", name, http)
+    await write_down(parts, who, "endpoint.profile-applied", name, http)
     profiles_revision, tags_revision = await newest(parts.bus)
     question = AskProfile(
         endpoint=name,
@@ -105,7 +105,7 @@ async def apply_profile(
     async with parts.engine.begin() as connection:
         registered = (await connection.execute(text(REGISTERED))).all()
     chosen = [device for device in registered if _chosen(parts, device, profiles) == profile]
-    await _audit(parts, who, "profile.applied", profile, http)
+    await write_down(parts, who, "profile.applied", profile, http)
     deadline, at_a_time = time.monotonic() + timeout_s, asyncio.Semaphore(AT_A_TIME)
 
     async def one(device: Row[Any]) -> EndpointProfile:
@@ -166,11 +166,3 @@ async def _profiles(parts: Parts) -> dict[str, ObservationProfile]:
         except (profile_bucket.UnreadableProfile, NotFound):
             continue
     return found
-
-
-async def _audit(parts: Parts, who: Person, action: str, name: str, http: Request) -> None:
-    address = http.client.host if http.client else None
-    async with parts.engine.begin() as connection:
-        await connection.execute(
-            insert(AuditEntry).values(actor=who.name, action=action, target=name, source_address=address)
-        )

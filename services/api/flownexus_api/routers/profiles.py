@@ -6,19 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request
 from pydantic import ConfigDict
-from sqlalchemy import insert
 
 from flownexus_api import profile_bucket
-from flownexus_api.access import BriefOperator, Person, Viewer
+from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
 from flownexus_api.parts import Parts, PartsDep
 from flownexus_schemas.errors import InvalidRequest, NotFound
-from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.content_format import COMPOSITE_FORMATS, ContentFormat
 from flownexus_schemas.lwm2m.errors import InvalidPath
 from flownexus_schemas.lwm2m.path import Path as Lwm2mPath
 from flownexus_schemas.profiles import ObservationProfile
-from flownexus_schemas.tables import AuditEntry
 
 router = APIRouter(prefix="/profiles", tags=["profiles"])
 
@@ -64,7 +63,7 @@ async def put_profile(
 ) -> NamedProfile:
     """Make a profile or put another in its place. It is in force for each device at its next registration."""
     _check(given)
-    await _audit(parts, who, "profile.changed", profile, http)
+    await write_down(parts, who, "profile.changed", profile, http)
     await profile_bucket.store(parts.bus, profile, given)
     return _named(profile, given)
 
@@ -75,7 +74,7 @@ async def delete_profile(who: BriefOperator, parts: PartsDep, profile: ProfileNa
     former = await _listed(parts, profile)
     if former is None:
         raise profile_bucket.unknown(profile)
-    await _audit(parts, who, "profile.removed", profile, http)
+    await write_down(parts, who, "profile.removed", profile, http)
     await profile_bucket.remove(parts.bus, profile)
     return former
 
@@ -103,17 +102,10 @@ def _check(profile: Profile) -> None:
         if format_ is not None and format_ not in set(ContentFormat):
             raise InvalidRequest(f"format: {format_} is no Content-Format of LwM2M.")
     for composite in profile.observe_composite:
-        if composite.format not in {None, ContentFormat.SENML_JSON, ContentFormat.SENML_CBOR}:
-            raise InvalidRequest(f"format: {composite.format} is not for composite observations; take 110 or 112.")
+        if composite.format is not None and composite.format not in COMPOSITE_FORMATS:
+            fitting = ", ".join(str(int(format_)) for format_ in sorted(COMPOSITE_FORMATS))
+            raise InvalidRequest(f"format: {composite.format} is not for composite ones; take one of {fitting}.")
 
 
 def _named(name: str, profile: ObservationProfile) -> NamedProfile:
     return NamedProfile(name=name, **{field: getattr(profile, field) for field in ObservationProfile.model_fields})
-
-
-async def _audit(parts: Parts, who: Person, action: str, name: str, http: Request) -> None:
-    address = http.client.host if http.client else None
-    async with parts.engine.begin() as connection:
-        await connection.execute(
-            insert(AuditEntry).values(actor=who.name, action=action, target=name, source_address=address)
-        )

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, insert, text, update
+from sqlalchemy import Row, text, update
 
-from flownexus_api.access import BriefOperator, Person
+from flownexus_api.access import BriefOperator
+from flownexus_api.audit import write_down
 from flownexus_api.database import database_errors
 from flownexus_api.device_request import CHANGES, DeviceRequest
 from flownexus_api.documented import answers
@@ -71,7 +72,7 @@ async def request_device(
     if asked.operation not in CHANGES:
         answer = await ask_device(parts.bus, device.gateway, command)
     else:
-        entry = await _audit(parts, who, name, asked, http.client.host if http.client else None)
+        entry = await write_down(parts, who, f"device.{asked.operation}", name, http, details=_paths(asked))
         try:
             answer = await ask_device(parts.bus, device.gateway, command)
         except FlowNexusError as error:
@@ -99,19 +100,10 @@ async def _reachable(parts: Parts, name: str) -> Row[Any]:
     return device
 
 
-async def _audit(parts: Parts, who: Person, name: str, asked: DeviceRequest, address: str | None) -> int:
-    """Write down what is about to be sent: paths alone, as values may be keys and passwords."""
+def _paths(asked: DeviceRequest) -> dict[str, object]:
+    """What the audit keeps of a request: paths alone, as values may be keys and passwords."""
     paths = {asked.path, *(asked.paths or ()), *(value.path for value in asked.values or ())} - {None}
-    entry = insert(AuditEntry).values(
-        actor=who.name,
-        action=f"device.{asked.operation}",
-        target=name,
-        source_address=address,
-        details={"paths": sorted(filter(None, paths))},
-    )
-    async with parts.engine.begin() as connection:
-        number: int = (await connection.execute(entry.returning(AuditEntry.id))).scalar_one()
-    return number
+    return {"paths": sorted(filter(None, paths))}
 
 
 async def _complete(parts: Parts, entry: int, outcome: Mapping[str, str]) -> None:

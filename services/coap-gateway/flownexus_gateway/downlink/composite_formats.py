@@ -20,9 +20,6 @@ _ANSWER_TO_ETCH: Mapping[int, ContentFormat] = {
 }
 _ETCH = {senml: etch for etch, senml in _ANSWER_TO_ETCH.items()}
 
-COMPOSITE_FORMATS = frozenset({*_ETCH, *_ANSWER_TO_ETCH, ContentFormat.LWM2M_CBOR})
-"""Those that a composite request can be told to use."""
-
 
 class CompositeFormats(NamedTuple):
     """Content-Formats of one Read-Composite or Observe-Composite: of the paths, and of the values (Accept)."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS, composite_formats
+from flownexus_gateway.downlink.composite_formats import composite_formats
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m.codecs import SENML_ETCH, SUPPORTED
-from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.content_format import COMPOSITE_FORMATS, ContentFormat
 
 
 class Use(StrEnum):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
-from flownexus_gateway.downlink.composite_formats import COMPOSITE_FORMATS
 from flownexus_gateway.downlink.security_object import is_security
 from flownexus_schemas.events import Registration
+from flownexus_schemas.lwm2m.content_format import COMPOSITE_FORMATS
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.profiles import ObservationEntry, ObservationProfile, SingleObservation
