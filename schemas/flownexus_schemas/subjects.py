@@ -194,6 +194,13 @@ def gateway_request(gateway_id: str) -> str:
     return f"lwm2m.gateway.{_plain(gateway_id)}.request"
 
 
+def gateway_answer(mark: str) -> str:
+    """`lwm2m.gateways.answer.<mark>`, in no stream: datagrams that answer requests of the gateway whose tokens begin
+    with `mark`, in hex, and that came to another one. Raises InvalidName.
+    """
+    return f"lwm2m.gateways.answer.{_plain(mark)}"
+
+
 def gateway_alive(gateway_id: str) -> str:
     """`lwm2m.gateway.<gateway id>.alive`, request and reply, in no stream: who has this id. Raises InvalidName."""
     return f"lwm2m.gateway.{_plain(gateway_id)}.alive"

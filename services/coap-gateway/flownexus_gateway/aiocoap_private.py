@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import logging
-import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from aiocoap.protocol import Context
 from aiocoap.tokenmanager import TokenManager
 
 VERSION = "0.4.17"
-TOKEN_BYTES = 8
 
 _EXPECTED: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (MessageManager, "__init__", ("self", "token_manager")),
@@ -50,10 +49,11 @@ def check() -> None:
             raise UnexpectedAiocoap(f"aiocoap {version}: {owner.__name__}.{name} is not as expected")
 
 
-class RandomTokens(TokenManager):
-    """Tokens of 8 random bytes, or the one that the request brings in `chosen_token`."""
+class OwnTokens(TokenManager):
+    """Tokens of `new_token`, or the one that the request brings in `chosen_token`."""
 
     token_interface: Any
+    new_token: Callable[[], bytes]
     _chosen: bytes | None = None
 
     def request(self, request: Any) -> None:
@@ -64,7 +64,7 @@ class RandomTokens(TokenManager):
 
     def next_token(self) -> bytes:
         chosen, self._chosen = self._chosen, None
-        return chosen or secrets.token_bytes(TOKEN_BYTES)
+        return chosen or self.new_token()
 
 
 class QuickBacklog(MessageManager):
@@ -95,11 +95,12 @@ class QuickBacklog(MessageManager):
         del self._backlogs[remote]
 
 
-def create_context(message_interface: Any) -> tuple[Any, Any]:
+def create_context(message_interface: Any, new_token: Callable[[], bytes]) -> tuple[Any, Any]:
     """A context whose only transport is `message_interface`; the manager takes what that receives."""
     context = Context(loggername="coap")
     context.log.setLevel(max(logging.WARNING, context.log.getEffectiveLevel()))
-    tokens: Any = RandomTokens(context)
+    tokens: Any = OwnTokens(context)
+    tokens.new_token = new_token
     messages: Any = QuickBacklog(tokens)
     messages.message_interface = message_interface
     tokens.token_interface = messages
@@ -120,6 +121,11 @@ def is_expected(messages: Any, token: bytes, remote: Any) -> bool:
 def asked_remote(messages: Any, token: bytes) -> Any | None:
     """Where the request with this token went, wherever its answer comes from."""
     return next((remote for asked, remote in messages.token_manager.outgoing_requests if asked == token), None)
+
+
+def unacknowledged_remotes(messages: Any, message_id: int) -> list[Any]:
+    """Where messages of this id went that wait for an acknowledgement."""
+    return [remote for remote, known in messages._active_exchanges if known == message_id]
 
 
 def exchange_remote(messages: Any, message_id: int, remote: Any) -> Any | None:

@@ -20,7 +20,9 @@ from flownexus_gateway import aiocoap_private
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
+from flownexus_gateway.downlink.handing_over import HandingOver
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.downlink.request_tokens import RequestTokens
 from flownexus_gateway.identity_claim import claim
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.observer import Observer
@@ -141,7 +143,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     saver = Saver(registrar)
     uplink = Uplink(table, publisher, models, source)
     uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
-    coap = CoapClient()
+    coap = CoapClient(RequestTokens(gateway_id))
     requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
     reads, attributes = Reads(requests, uplink), AttributeWrites(requests, models)
     observer = Observer(
@@ -178,7 +180,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         gateway_id=gateway_id,
     )
     server = RequestServer(Router(registrar, uplink).handle)
-    dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up)
+    handing_over = HandingOver(client, coap, table, registrar.heard, gateway_id)
+    dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up, handing_over)
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
@@ -196,6 +199,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         if live.registration.gateway == gateway_id:
             observer.begin(live)
     tasks = [asyncio.create_task(forever) for forever in (expiry.run(), saver.run(), server.sweep())]
+    await handing_over.start()
     await commands.start()
     await profile_server.start()
     udp.start(dispatcher.receive)
@@ -207,6 +211,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     await commands.stop(COMMANDS_S)
     udp.stop_reading()
     await dispatcher.stop()
+    await handing_over.stop()
     await profile_server.stop()
     await observer.stop_all()
     await reads.stop()

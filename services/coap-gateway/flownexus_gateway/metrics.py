@@ -11,6 +11,7 @@ MALFORMED = Counter("flownexus_gateway_malformed_datagrams", "Datagrams that are
 NOTIFICATIONS = Counter("flownexus_gateway_notifications", "Notifications of known observations.")
 UNDECODED = Counter("flownexus_gateway_undecoded_payloads", "Payloads published raw, as they could not be decoded.")
 UNKNOWN_TOKENS = Counter("flownexus_gateway_unknown_tokens", "Responses whose token belongs to nothing.")
+HANDED_OVER = Counter("flownexus_gateway_answers_handed_over", "Answers to requests of other gateways that came here.")
 UNACKNOWLEDGED = Counter(
     "flownexus_gateway_unacknowledged", "Messages left without an answer as they could not be kept."
 )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Any, NamedTuple
 
 from aiocoap.error import Error as CoapError
@@ -15,6 +14,7 @@ from aiocoap.numbers.codes import Code
 
 from flownexus_gateway import aiocoap_private
 from flownexus_gateway.downlink.block1 import Block, BlockTransfer, TransferFailed
+from flownexus_gateway.downlink.request_tokens import RequestTokens
 from flownexus_gateway.transport.datagram import (
     MalformedDatagram,
     Message,
@@ -97,8 +97,9 @@ class DeviceAnswer(NamedTuple):
 class CoapClient:
     """Shares the sockets of the server: what is no notification and no request is given to `dispatch`."""
 
-    def __init__(self) -> None:
-        self._context, self._messages = aiocoap_private.create_context(_PeerInterface())
+    def __init__(self, tokens: RequestTokens) -> None:
+        self._tokens = tokens
+        self._context, self._messages = aiocoap_private.create_context(_PeerInterface(), tokens.new)
 
     def dispatch(self, data: bytes, peer: Peer) -> None:
         """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram."""
@@ -117,6 +118,16 @@ class CoapClient:
             return peer
         return _of_same_host(aiocoap_private.asked_remote(self._messages, token), peer)
 
+    def asked_of(self, token: bytes, host: str) -> Peer | None:
+        """Where the request with this token went, if that is on `host`."""
+        asked = aiocoap_private.asked_remote(self._messages, token)
+        return asked if isinstance(asked, Peer) and asked.host == host else None
+
+    def unacknowledged_by(self, message_id: int, host: str) -> Peer | None:
+        """Where the message of this id went that waits for an acknowledgement, if that is on `host`."""
+        remotes = aiocoap_private.unacknowledged_remotes(self._messages, message_id)
+        return next((peer for peer in remotes if isinstance(peer, Peer) and peer.host == host), None)
+
     def unacknowledged(self, message_id: int, peer: Peer) -> Peer | None:
         """Where the message of this id went that waits for an acknowledgement, if that may come from `peer`."""
         return _of_same_host(aiocoap_private.exchange_remote(self._messages, message_id, peer), peer)
@@ -132,7 +143,7 @@ class CoapClient:
                 if not wanted.payload:
                     return await self._request(peer, wanted)
                 # aiocoap fails at an answer with Block1 to a request that had none.
-                token = wanted.token or secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
+                token = wanted.token or self._tokens.new()
                 answer = await self._request(peer, wanted._replace(token=token))
                 smaller = _hint(answer, len(wanted.payload))
                 if smaller is None:
@@ -143,7 +154,7 @@ class CoapClient:
 
     async def _send_in_blocks(self, peer: Peer, wanted: DeviceRequest, transfer: BlockTransfer) -> DeviceAnswer:
         """All blocks have one token: Zephyr 3.1 knows a transfer by it. aiocoap would use a new one for each."""
-        token = wanted.token or secrets.token_bytes(aiocoap_private.TOKEN_BYTES)
+        token = wanted.token or self._tokens.new()
         while True:
             block = transfer.block
             answer = await self._request(peer, wanted._replace(payload=block.payload, token=token), block)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 
 from flownexus_gateway import metrics
 from flownexus_gateway.downlink.coap_client import CoapClient
+from flownexus_gateway.downlink.handing_over import HandingOver
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import KnownToken, RegistrationTable
 from flownexus_gateway.transport.datagram import (
@@ -34,7 +36,7 @@ CatchUp = Callable[[], Awaitable[None]]
 """Waits until the table has what other gateways have stored by now. Raises Unavailable."""
 
 MAX_UNKNOWN = 1000
-"""Notifications with a token that nobody here knows and that wait for what others stored; above it there is silence."""
+"""Answers and notifications that nobody here knows and that wait for what others know; above it there is silence."""
 
 _REQUEST_CLASS = 0
 _RESPONSE_CLASSES = frozenset({2, 4, 5})
@@ -51,10 +53,11 @@ class CoapDispatcher:
         client: CoapClient,
         heard: Heard,
         catch_up: CatchUp,
+        handing_over: HandingOver,
     ) -> None:
         self._table, self._tokens = table, table.tokens
         self._server, self._uplink, self._client, self._heard = server, uplink, client, heard
-        self._catch_up = catch_up
+        self._catch_up, self._handing_over = catch_up, handing_over
         self._unknown: set[asyncio.Task[None]] = set()
 
     def receive(self, data: bytes, peer: Peer) -> None:
@@ -96,13 +99,27 @@ class CoapDispatcher:
             self._client.dispatch(data, self._followed(asked, peer))
             return
         metrics.UNKNOWN_TOKENS.inc()
-        if header.type == Type.CON and known is None and len(self._unknown) < MAX_UNKNOWN:
-            task = asyncio.create_task(self._look_again(data, header, peer))
-            self._unknown.add(task)
-            task.add_done_callback(self._unknown.discard)
+        if known is None:
+            self._begin(self._look_again(data, header, peer))
+
+    def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
+        if len(self._unknown) >= MAX_UNKNOWN:
+            looking.close()
+            return
+        task = asyncio.create_task(looking)
+        self._unknown.add(task)
+        task.add_done_callback(self._unknown.discard)
 
     async def _look_again(self, data: bytes, header: Header, peer: Peer) -> None:
-        """Another gateway may have stored the observation a moment ago: a known token is never answered with Reset."""
+        """Another gateway may have asked for this, or have stored the observation a moment ago: a known token is never
+        answered with Reset.
+        """
+        if await self._handing_over.answer(data, header, peer):
+            if header.type == Type.CON:
+                peer.send(empty(Type.ACK, header.message_id))
+            return
+        if header.type != Type.CON:
+            return
         try:
             await self._catch_up()
         except Unavailable as error:
@@ -126,7 +143,10 @@ class CoapDispatcher:
             peer.send(empty(Type.RST, header.message_id))
         elif header.type != Type.NON:
             asked = self._client.unacknowledged(header.message_id, peer)
-            self._client.dispatch(data, peer if asked is None else self._followed(asked, peer))
+            if asked is None:
+                self._begin(self._handing_over.empty(data, peer))
+            else:
+                self._client.dispatch(data, self._followed(asked, peer))
 
     def _followed(self, asked: Peer, peer: Peer) -> Peer:
         """The peer as aiocoap knows it from the request; where it moved since, what it gets is sent to where it is."""
