@@ -8,12 +8,15 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from harness.embedded import open_folder
 from harness.fleet import RunningFleet, Sent, stored_values, values_of
+from harness.load_balancer import LoadBalancer
+from harness.services import ServiceProcess
 from harness.system import RunningSystem
 from harness.waiting import blocking_until
 
@@ -35,6 +38,18 @@ def system() -> Iterator[RunningSystem]:
 def start(system: RunningSystem, prefix: str, *options: str) -> RunningFleet:
     """A fleet whose endpoints begin with `prefix`."""
     return RunningFleet(system.folder.parent / prefix, system.coap_port, f"--prefix={prefix}", *options)
+
+
+@pytest.fixture
+def second_gateway(system: RunningSystem) -> Iterator[ServiceProcess]:
+    """Another gateway on the system's bus."""
+    env = {"FLOWNEXUS_NATS_URL": system.connection.nats_url, "FLOWNEXUS_GATEWAY_ID": "gw-2"}
+    gateway = ServiceProcess("flownexus_gateway", env, system.folder.parent)
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        gateway.kill()
 
 
 def require_every_value_once(system: RunningSystem, fleet: RunningFleet, prefix: str, summary: dict[str, Any]) -> None:
@@ -126,3 +141,44 @@ def test_a_fifth_lost_and_a_fifth_doubled_both_ways_loses_no_registration_and_do
     assert summary["registered"] == devices, summary
     assert summary["refusals"] == 0, summary
     require_every_value_once(system, fleet, prefix, summary)
+
+
+def test_devices_that_go_to_and_fro_between_two_gateways_of_which_one_is_killed_are_served_as_by_one(
+    system: RunningSystem, second_gateway: ServiceProcess
+) -> None:
+    """Every fifth datagram of a device goes to the other gateway than the one before, also an answer, also a block."""
+    devices, prefix = 200, "roaming"
+    options = (
+        f"--devices={devices}", "--rate=100", "--start-rate=50", "--lifetime=60", "--duration=60", f"--prefix={prefix}",
+    )  # fmt: skip
+    servers = (system.coap_port, int(second_gateway.env["FLOWNEXUS_COAP_PORT"]))
+    with LoadBalancer(servers, stickiness=0.8) as balancer:
+        fleet = RunningFleet(system.folder.parent / prefix, balancer.port, *options)
+        try:
+            blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 60, "values of every observation")
+            assert requests(system, prefix, range(0, devices, 4)) == {(200, "2.05")}
+            second_gateway.kill()
+            after_kill = requests(system, prefix, range(1, devices, 10))
+            second_gateway.start()
+            assert requests(system, prefix, range(2, devices, 4)) == {(200, "2.05")}
+            summary = fleet.finish()
+        finally:
+            fleet.kill()
+
+    assert balancer.moves > 10 * devices / 5, "the devices stayed where they were"
+    assert after_kill <= {(200, "2.05"), (504, None), (503, None)}, after_kill
+    assert summary["registrations"] == devices, summary
+    assert (summary["refusals"], summary["reset"]) == (0, 0), summary
+    require_every_value_once(system, fleet, prefix, summary)
+
+
+def requests(system: RunningSystem, prefix: str, numbers: range) -> set[tuple[int, str | None]]:
+    """Read a resource of each of these devices, ten at a time; what came of it, as status and the device's code."""
+    asked = {"operation": "read", "path": "/3/0/0", "timeout_s": 8}
+    with system.api() as client, ThreadPoolExecutor(10) as threads:
+
+        def ask(number: int) -> tuple[int, str | None]:
+            answer = client.post(f"/api/v1/endpoints/{prefix}-{number:05}/requests", json=asked, timeout=60)
+            return answer.status_code, answer.json().get("code")
+
+        return set(threads.map(ask, numbers))
