@@ -172,7 +172,8 @@ async def test_a_device_that_left_gets_the_profile_at_its_next_registration(
             items: list[object] = (await operator.post(f"{PROFILES}/default/apply")).json()["items"]
             return items == []
 
-        assert await until(nobody, what="nobody is registered for the profile")
+        all_gone: bool = await until(nobody, what="nobody is registered for the profile")
+        assert all_gone
     await (await js.key_value(Bucket.OBSERVATION_PROFILES)).put("broken", b"{")
     assert (await operator.get(f"{ENDPOINTS}/house-1/profile")).json()["profile"] == "default"
     for unknown in (f"{ENDPOINTS}/nobody/profile/apply", f"{PROFILES}/nothing/apply"):
