@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from flownexus_schemas.subjects import Stream
 from harness.waiting import until
 
 
@@ -15,11 +16,11 @@ def rows(database_url: str, query: LiteralString, *parameters: object) -> list[t
         return connection.execute(query, parameters or None).fetchall()
 
 
-async def projected(database_url: str, sequence: int, timeout_s: float = 20) -> None:
-    """Wait until ingest has written the stream of events up to `sequence`."""
+async def projected(database_url: str, sequence: int, timeout_s: float = 20, stream: Stream = Stream.EVENTS) -> None:
+    """Wait until ingest has written the stream up to `sequence`."""
 
     def is_written() -> bool:
-        found = rows(database_url, "select sequence from stream_position where stream = 'LWM2M_EVENTS'")
+        found = rows(database_url, "select sequence from stream_position where stream = %s", stream)
         return bool(found) and found[0][0] >= sequence
 
     await until(is_written, timeout_s, f"the rows of message {sequence}")

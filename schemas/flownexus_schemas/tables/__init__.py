@@ -9,7 +9,12 @@ from flownexus_schemas.tables.accounts import AuditEntry, User
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType, StatedVersions
 from flownexus_schemas.tables.happenings import Event, EventResource, LogLine, ObservationOutcome, UndecodedReport
-from flownexus_schemas.tables.operations import EndpointOperation, Firmware, FirmwareUpdate
+from flownexus_schemas.tables.operations import (
+    EndpointOperation,
+    EndpointOperationChange,
+    Firmware,
+    FirmwareUpdate,
+)
 from flownexus_schemas.tables.positions import StreamPosition
 
 __all__ = [
@@ -17,6 +22,7 @@ __all__ = [
     "Base",
     "Endpoint",
     "EndpointOperation",
+    "EndpointOperationChange",
     "Event",
     "EventResource",
     "Firmware",

@@ -4,30 +4,68 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Identity, Integer
+from sqlalchemy import ForeignKey, Identity, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flownexus_schemas.tables.base import Base
 
 
 class EndpointOperation(Base):
-    """A command for an endpoint: its type, status, times, attempts and last action."""
+    """A command for an endpoint: its type, status, times, attempts and last action.
+
+    It has the endpoint's name, not its key: operations and what devices sent are read from two streams, each of which
+    can be replayed without the other.
+    """
 
     __tablename__ = "endpoint_operation"
+    __table_args__ = (
+        Index("ix_endpoint_operation_created", "created_at", "id"),
+        Index("ix_endpoint_operation_of_endpoint", "endpoint", "created_at", "id"),
+        Index(
+            "ix_endpoint_operation_of_batch", "batch", "created_at", "id", postgresql_where=text("batch is not null")
+        ),
+        Index(
+            "ix_endpoint_operation_open",
+            "created_at",
+            "id",
+            postgresql_where=text("status in ('QUEUED', 'SENDING')"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
-    operation_type: Mapped[str]
-    request: Mapped[dict[str, object]]
-    status: Mapped[str] = mapped_column(index=True)
-    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    endpoint: Mapped[str]
+    operation_type: Mapped[str] = mapped_column(doc="read, write, execute, ...")
+    request: Mapped[dict[str, object]] = mapped_column(doc="The command.")
+    priority: Mapped[int] = mapped_column(Integer)
+    batch: Mapped[str | None]
+    status: Mapped[str]
+    attempts: Mapped[int] = mapped_column(Integer)
+    max_attempts: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
+    requested_by: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    last_action: Mapped[str | None]
+    last_action: Mapped[str]
     code: Mapped[str | None]
     diagnostic: Mapped[str | None]
+    answer: Mapped[dict[str, object] | None] = mapped_column(doc="What the device answered, with the values it sent.")
     stream_sequence: Mapped[int]
+
+
+class EndpointOperationChange(Base):
+    """What happened to an operation, one row a step: its history."""
+
+    __tablename__ = "endpoint_operation_change"
+
+    operation_id: Mapped[str] = mapped_column(ForeignKey("endpoint_operation.id"), primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[datetime]
+    status: Mapped[str]
+    attempts: Mapped[int] = mapped_column(Integer)
+    action: Mapped[str]
+    code: Mapped[str | None]
+    diagnostic: Mapped[str | None]
 
 
 class Firmware(Base):

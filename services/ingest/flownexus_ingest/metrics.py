@@ -25,6 +25,12 @@ COMMIT_SECONDS = Histogram(
 )
 LAG_MESSAGES = Gauge("flownexus_ingest_lag_messages", "Messages of the stream that are not in the tables yet.")
 POSITION = Gauge("flownexus_ingest_position", "Stream sequence up to which the tables are written.")
+OPERATION_MESSAGES = Counter(
+    "flownexus_ingest_operation_messages", "Messages of operations that are in the tables or were set aside."
+)
+OPERATIONS_LAG_MESSAGES = Gauge(
+    "flownexus_ingest_operations_lag_messages", "Messages of the stream of operations that are not in the tables yet."
+)
 DECODED_AGAIN = Counter(
     "flownexus_ingest_values_decoded_again", "Stored values brought to the type of a model that came later."
 )

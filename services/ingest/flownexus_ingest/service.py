@@ -8,14 +8,17 @@ import nats.errors
 import psycopg
 import structlog
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from flownexus_ingest import metrics
 from flownexus_ingest.decoding_again import DecodingAgain
 from flownexus_ingest.identifiers import name_resource_types
+from flownexus_ingest.operation_pipeline import OperationPipeline
 from flownexus_ingest.pipeline import Pipeline
 from flownexus_ingest.settings import IngestSettings
+from flownexus_ingest.stream_position import PositionMoved
 from flownexus_ingest.value_types import ValueTypes
-from flownexus_ingest.writer import PositionMoved, Writer
+from flownexus_ingest.writer import Writer
 from flownexus_runtime import bus
 from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.live_models import LiveObjectModels
@@ -98,6 +101,11 @@ class Ingest:
             self._bucket.start()
         async with asyncio.timeout(MODELS_TIMEOUT_S):
             await self._bucket.loaded()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._project_events(self._client, js))
+            tasks.create_task(self._project_operations(self._client, js))
+
+    async def _project_events(self, client: Client, js: JetStreamContext) -> None:
         info = await js.stream_info(Stream.EVENTS)
         async with await self._connect() as connection:
             writer = Writer(connection, Stream.EVENTS, self._models, self._types)
@@ -107,7 +115,7 @@ class Ingest:
             if another:
                 log.warning("stream.another", stream=Stream.EVENTS, created=info.created.isoformat())
             async with StreamReader(
-                self._client, js, Stream.EVENTS, after=position, size=self._settings.ingest_batch
+                client, js, Stream.EVENTS, after=position, size=self._settings.ingest_batch
             ) as reader:
                 self._working = True
                 log.info("ingest.working", position=position, behind=info.state.last_seq - position, named=named)
@@ -116,6 +124,25 @@ class Ingest:
                 )
                 self._models_changed.set()
                 await self._pipeline.run()
+
+    async def _project_operations(self, client: Client, js: JetStreamContext) -> None:
+        info = await js.stream_info(Stream.OPERATIONS)
+        assert info.created is not None
+        async with await self._connect() as connection:
+            pipeline = OperationPipeline(js, connection, Stream.OPERATIONS)
+            position, another = await pipeline.prepare(info.created, info.state.last_seq)
+            if another:
+                log.warning("stream.another", stream=Stream.OPERATIONS, created=info.created.isoformat())
+            async with StreamReader(
+                client,
+                js,
+                Stream.OPERATIONS,
+                after=position,
+                size=self._settings.ingest_batch,
+                subjects=subjects.ALL_OPERATIONS,
+            ) as reader:
+                log.info("ingest.projecting_operations", position=position)
+                await pipeline.run(reader)
 
     async def _connect(self) -> psycopg.AsyncConnection:
         return await psycopg.AsyncConnection.connect(

@@ -14,21 +14,16 @@ from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.identifiers import Identifiers
 from flownexus_ingest.retries import Retries
 from flownexus_ingest.rows import Rows
+from flownexus_ingest.stream_position import StreamPosition
 from flownexus_ingest.value_types import ValueTypes
 from flownexus_schemas.events import Registration
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 
-_LOCK_POSITION = "select sequence, stream_created_at from stream_position where stream = %s for update"
-_START = """
-insert into stream_position (stream, stream_created_at, sequence, updated_at) values (%s, %s, 0, now())
-on conflict (stream) do update set stream_created_at = excluded.stream_created_at, sequence = 0, updated_at = now()
-"""
 _VERSIONS = """
 select distinct on (endpoint.id) endpoint.name, stated_versions.object_versions
 from stated_versions join endpoint on endpoint.id = stated_versions.endpoint_id
 order by endpoint.id, stated_versions.stream_sequence desc
 """
-_MOVE = "update stream_position set sequence = %s, updated_at = now() where stream = %s"
 _FORGET_SEQUENCES = (
     "update endpoint set last_sequence = 0 where last_sequence <> 0",
     "update observation_outcome set stream_sequence = 0 where stream_sequence <> 0",
@@ -38,39 +33,22 @@ _FORGET_SEQUENCES = (
 )
 
 
-class PositionMoved(Exception):
-    """Another process has written since: what we hold is not what comes next."""
-
-
 class Writer:
     """Writes on one connection, in autocommit mode, which it owns."""
 
     def __init__(self, connection: AsyncConnection, stream: str, models: ObjectModels, value_types: ValueTypes) -> None:
         self._connection = connection
-        self._stream = stream
+        self._position = StreamPosition(stream, _FORGET_SEQUENCES)
         self._value_types = value_types
         self._identifiers = Identifiers(models)
 
     async def prepare(self, stream_created_at: datetime, last_sequence: int) -> tuple[int, bool]:
-        """The sequence up to which the tables are written, and whether the stream is another than the one known.
-
-        Another stream was made anew or is an older copy: it is read from its start, and its sequences count for
-        themselves. Rows of the one before stay.
-        """
+        """As StreamPosition.begin."""
         for stage in stages.ALL:
             await stage.create(self._connection)
         stated = await self._connection.execute(_VERSIONS)
         self._value_types.begin(await stated.fetchall())
-        async with self._connection.transaction(), self._connection.cursor() as cursor:
-            await cursor.execute(_LOCK_POSITION, [self._stream])
-            known = await cursor.fetchone()
-            if known is not None and known[1] == stream_created_at and known[0] <= last_sequence:
-                return known[0], False
-            await cursor.execute(_START, [self._stream, stream_created_at])
-            if known is not None:
-                for statement in _FORGET_SEQUENCES:
-                    await cursor.execute(statement)
-            return 0, known is not None
+        return await self._position.begin(self._connection, stream_created_at, last_sequence)
 
     async def write(self, rows: Rows, after: int, upto: int) -> None:
         """Write the rows of the messages `after` < sequence <= `upto`. All or nothing.
@@ -79,12 +57,9 @@ class Writer:
         """
         try:
             async with self._connection.transaction(), self._connection.cursor() as cursor:
-                await cursor.execute(_LOCK_POSITION, [self._stream])
-                known = await cursor.fetchone()
-                if known is None or known[0] != after:
-                    raise PositionMoved
+                await self._position.lock(cursor, after)
                 await self._insert(cursor, rows)
-                await cursor.execute(_MOVE, [upto, self._stream])
+                await self._position.move(cursor, upto)
         except BaseException:
             self._identifiers.forget()
             raise

@@ -329,3 +329,14 @@ async def test_a_dead_letter_too_large_to_hold_its_message_is_retried_from_the_s
     assert gone.status_code == 409
     assert "no longer in LWM2M_EVENTS" in gone.json()["detail"]
     assert len(await system.items(LETTERS)) == 1
+
+
+async def test_a_dead_letter_of_an_operation_is_not_published_again(system: System, js: JetStreamContext) -> None:
+    subject = "lwm2m.operation.other.op-1"
+    ack = await js.publish(subject, b"{}")
+    (listed,) = await system.listed(1, LETTERS)
+    refused = await system.client.post(f"{LETTERS}/{listed['id']}/retry")
+    assert refused.status_code == 409
+    assert "is of an operation" in refused.json()["detail"]
+    assert (await js.stream_info(Stream.OPERATIONS)).state.last_seq == ack.seq
+    assert (await system.client.delete(f"{LETTERS}/{listed['id']}")).status_code == 200

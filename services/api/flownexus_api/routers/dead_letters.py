@@ -57,6 +57,8 @@ class Done(BaseModel):
     id: int
     subject: str
 
+OPERATIONS = subjects.ALL_OPERATIONS.removesuffix(">")
+
 
 @router.get("", responses=answers(401, 422, 503))
 async def list_dead_letters(
@@ -93,11 +95,14 @@ async def retry_dead_letter(*, who: BriefOperator, parts: PartsDep, letter: Sequ
     """Publish the message once more on its own subject, and take the letter away. For operators.
 
     Where it cannot be processed again, it comes back as a new letter. 409 where there is no message any more that could
-    be published.
+    be published, and where it is of an operation.
     """
     js = parts.bus.jetstream()
     message = await _message(js, letter)
     kept = _letter(message)
+    if kept.subject.startswith(OPERATIONS):
+        # The last message of an operation's subject says how it stands: an older one would have it done again.
+        raise Conflict(f"The dead letter {letter} is of an operation, which is not retried; delete it and ask anew.")
     payload = await _payload(js, kept)
     await write_down(parts, who, "dead_letter.retried", str(letter), http)
     try:
