@@ -8,6 +8,7 @@ DATAGRAMS_IN = Counter("flownexus_gateway_datagrams_received", "Datagrams receiv
 DATAGRAMS_OUT = Counter("flownexus_gateway_datagrams_sent", "Datagrams sent.")
 UNSENT_DATAGRAMS = Counter("flownexus_gateway_unsent_datagrams", "Datagrams that the system did not take.")
 MALFORMED = Counter("flownexus_gateway_malformed_datagrams", "Datagrams that are no CoAP message.")
+FAILED_DATAGRAMS = Counter("flownexus_gateway_failed_datagrams", "Datagrams at which the gateway itself failed.")
 NOTIFICATIONS = Counter("flownexus_gateway_notifications", "Notifications of known observations.")
 UNDECODED = Counter("flownexus_gateway_undecoded_payloads", "Payloads published raw, as they could not be decoded.")
 UNKNOWN_TOKENS = Counter("flownexus_gateway_unknown_tokens", "Responses whose token belongs to nothing.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, NamedTuple
 
 from aiocoap.error import Error as CoapError
@@ -102,12 +103,17 @@ class CoapClient:
         self._context, self._messages = aiocoap_private.create_context(_PeerInterface(), tokens.new)
 
     def dispatch(self, data: bytes, peer: Peer) -> None:
-        """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram."""
+        """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram.
+
+        An answer whose request was given up a moment ago is dropped.
+        """
         try:
             message = AiocoapMessage.decode(data, remote=peer)
         except (UnparsableMessage, ValueError, IndexError) as error:
             raise MalformedDatagram("aiocoap") from error
-        self._messages.dispatch_message(message)
+        # aiocoap lets go of a request that was cancelled a turn of the loop later; until then it fails at the answer.
+        with contextlib.suppress(asyncio.InvalidStateError):
+            self._messages.dispatch_message(message)
 
     def asked(self, token: bytes, peer: Peer) -> Peer | None:
         """Where the request with this token went, if its answer may come from `peer`: from there, or from another port

@@ -135,7 +135,13 @@ class UdpSocket:
             if self._receive is None:
                 return number
             local = ancillary[0][2] if ancillary else None
-            self._receive(data, Peer(_plain(address), local, self.send))
+            peer = Peer(_plain(address), local, self.send)
+            try:
+                self._receive(data, peer)
+            except Exception:
+                # One datagram, whatever is in it, must not end the reading of all that come after it.
+                metrics.FAILED_DATAGRAMS.inc()
+                log.exception("datagram.failed", peer=repr(peer), size=len(data))
         return _PER_WAKE_UP
 
     def send(self, data: bytes, peer: Peer) -> None:
