@@ -138,5 +138,8 @@ def exchange_remote(messages: Any, message_id: int, remote: Any) -> Any | None:
 
 
 def forget_request(message: Any, messages: Any) -> None:
-    """Expect nothing more for a request to observe: aiocoap would keep it, and acknowledge its next notification."""
+    """Expect nothing more for a request to observe: aiocoap would keep it, acknowledge its next notification, and
+    retransmit it where the answer came without an acknowledgement (RFC 7252, 4.2), holding back what comes after it.
+    """
     messages.token_manager.outgoing_requests.pop((message.token, message.remote), None)
+    messages.give_up(message)

@@ -10,7 +10,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from flownexus_schemas import subjects
-from flownexus_schemas.commands import CommandAnswer, ReadResource, answer_adapter
+from flownexus_schemas.commands import Command, CommandAnswer, ObserveResource, ReadResource, answer_adapter
 from flownexus_schemas.events import ValuesReported
 from flownexus_schemas.profiles import ObservationProfile
 from harness.lockstep import (
@@ -22,6 +22,7 @@ from harness.lockstep import (
     CREATED,
     GET,
     NON,
+    OBSERVE,
     RST,
     TEXT,
     Heard,
@@ -58,12 +59,16 @@ async def moving(
     return client
 
 
-def ask(js: JetStreamContext) -> asyncio.Task[CommandAnswer]:
-    """A read by way of gw-1."""
+READ = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=10)
+OBSERVE_IT = ObserveResource(endpoint="device-1", path="3/0/0", timeout_s=10)
+
+
+def ask(js: JetStreamContext, command: Command = READ) -> asyncio.Task[CommandAnswer]:
+    """By way of gw-1."""
 
     async def asked() -> CommandAnswer:
-        command = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=10).model_dump_json().encode()
-        reply = await js._nc.request(subjects.gateway_request("gw-1"), command, timeout=20)
+        payload = command.model_dump_json().encode()
+        reply = await js._nc.request(subjects.gateway_request("gw-1"), payload, timeout=20)
         answer = answer_adapter.validate_json(reply.data)
         assert isinstance(answer, CommandAnswer), answer
         return answer
@@ -111,6 +116,24 @@ async def test_an_answer_by_itself_is_acknowledged_where_it_came_to(
     assert says(await asked) == ("2.05", ["maker"])
     with pytest.raises(Silence):
         moving.receive(0.5)  # nor acknowledged twice
+
+
+async def test_an_answer_to_a_request_to_observe(js: JetStreamContext, moving: LockstepDevice) -> None:
+    """Its token is that of the observation, which both gateways know; the one that holds the device now asks again
+    where it does not know yet that it is established.
+    """
+    asked = ask(js, OBSERVE_IT)
+    request = await request_at(moving)
+    options = [(OBSERVE, b""), (CONTENT_FORMAT, uint(TEXT))]
+    moving.send(datagram(ACK, CONTENT, request.message_id, request.token, options, b"maker"))
+    assert says(await asked) == ("2.05", ["maker"])
+    again = await request_at(moving)
+    assert (again.token, again.message_id != request.message_id) == (request.token, True)
+    moving.send(datagram(ACK, CONTENT, again.message_id, again.token, options, b"maker"))
+    with pytest.raises(Silence):
+        moving.receive(3.5)  # the request is not sent again
+    notified = datagram(CON, CONTENT, next(moving.message_ids), request.token, [(OBSERVE, b"\x02"), *options[1:]], b"m")
+    assert (await asyncio.to_thread(moving.exchange, notified)).type == ACK
 
 
 async def test_an_answer_that_asks_for_no_acknowledgement(js: JetStreamContext, moving: LockstepDevice) -> None:

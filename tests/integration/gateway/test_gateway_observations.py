@@ -153,6 +153,20 @@ async def test_a_separate_answer_to_the_request_to_observe_is_understood(device:
     assert len(await events.wait(ValuesReported, 2)) == 2
 
 
+async def test_a_separate_answer_whose_acknowledgement_was_lost_ends_the_request_to_observe(
+    device: NewDevice, events: Events
+) -> None:
+    """RFC 7252, 4.2: it is not sent again, and holds back nothing that follows."""
+    client = device()
+    client.register("</3303/0>")
+    request = client.expect_request(GET, "3303/0/5700")
+    separate = client.notification(request.token, 0, TLV_21_5)
+    assert is_ack(client.exchange(separate), separate)
+    await events.wait(ValuesReported)
+    with pytest.raises(Silence):
+        client.receive(3.5)
+
+
 async def test_a_reset_of_the_request_to_observe_is_a_refusal_without_a_code(device: NewDevice, events: Events) -> None:
     client = device()
     client.register("</3303/0>")

@@ -1,7 +1,7 @@
 """Answers that come to another gateway than the one that asked: handed to that one, over the bus.
 
-Behind a load balancer a device can move between a request and its answer. Who asked is told from the token; an empty
-message, which has none, goes to the gateway that holds the device.
+Behind a load balancer a device can move between a request and its answer. Who asked is told from the token; where that
+is of an observation, and for an empty message, which has none, it is the gateway that holds the device.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ FROM_HOST = "Flownexus-From-Host"
 """Header: the host that the datagram came from. An answer is taken from the host that was asked alone."""
 
 TAKEN_S = 1.0
-"""For so long the gateway that asked may need to say that the answer was for it."""
+"""For so long a gateway may need to say whether the answer was for it."""
+
+NOT_ASKED = "Flownexus-Not-Asked"
+"""Header of the reply of a gateway that did not ask for the answer."""
 
 Heard = Callable[[LiveRegistration, Peer], None]
 """Told that a device answered, and from where."""
@@ -56,23 +59,35 @@ class HandingOver:
 
     async def answer(self, data: bytes, header: Header, peer: Peer) -> bool:
         """Whether another gateway had asked, and has this answer now. The device is held here from then on."""
-        mark = header.token[:MARK_BYTES]
-        if mark == self._mark or len(header.token) != TOKEN_BYTES:
-            return False
-        try:
-            taken = await self._bus.request(
-                subjects.gateway_answer(mark.hex()), data, timeout=TAKEN_S, headers={FROM_HOST: peer.host}
-            )
-        except NoRespondersError:
-            return False
-        except (NatsError, TimeoutError) as error:
-            log.debug("answer.not_handed_over", reason=repr(error))
-            return False
-        metrics.HANDED_OVER.inc()
-        live = self._table.of_endpoint(taken.data.decode(errors="replace"))
+        for mark in self._who_may_have_asked(header.token, peer):
+            try:
+                taken = await self._bus.request(
+                    subjects.gateway_answer(mark.hex()), data, timeout=TAKEN_S, headers={FROM_HOST: peer.host}
+                )
+            except NoRespondersError:
+                continue
+            except (NatsError, TimeoutError) as error:
+                log.debug("answer.not_handed_over", reason=repr(error))
+                continue
+            if NOT_ASKED in (taken.headers or {}):
+                continue
+            metrics.HANDED_OVER.inc()
+            live = self._table.of_endpoint(taken.data.decode(errors="replace"))
+            if live is not None:
+                self._heard(live, peer)
+            return True
+        return False
+
+    def _who_may_have_asked(self, token: bytes, peer: Peer) -> list[bytes]:
+        """Marks of other gateways: of that in the token; of that which holds the device, as any gateway asks to observe
+        with the token that the observation has.
+        """
+        known = self._table.tokens.get(token)
+        live = known.live if known is not None else self._table.of_address(peer.socket_address)
+        marks = [token[:MARK_BYTES]] if known is None and len(token) == TOKEN_BYTES else []
         if live is not None:
-            self._heard(live, peer)
-        return True
+            marks.append(mark_of(live.registration.gateway))
+        return [mark for mark in dict.fromkeys(marks) if mark != self._mark]
 
     async def empty(self, data: bytes, peer: Peer) -> None:
         """An acknowledgement or Reset of nothing that was sent from here: it may be for the gateway of the device."""
@@ -96,6 +111,7 @@ class HandingOver:
                 return
             asked = self._client.asked_of(header.token, host)
             if asked is None:
+                await self._bus.publish(message.reply, headers={NOT_ASKED: "1"})
                 return
             live = self._table.of_address(asked.socket_address)
             # The other gateway acknowledges it, so what is left of it here is an answer that needs none.

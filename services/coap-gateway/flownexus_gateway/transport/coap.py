@@ -99,8 +99,7 @@ class CoapDispatcher:
             self._client.dispatch(data, self._followed(asked, peer))
             return
         metrics.UNKNOWN_TOKENS.inc()
-        if known is None:
-            self._begin(self._look_again(data, header, peer))
+        self._begin(self._look_again(data, header, peer))
 
     def _begin(self, looking: Coroutine[Any, Any, None]) -> None:
         if len(self._unknown) >= MAX_UNKNOWN:
@@ -114,22 +113,28 @@ class CoapDispatcher:
         """Another gateway may have asked for this, or have stored the observation a moment ago: a known token is never
         answered with Reset.
         """
-        if await self._handing_over.answer(data, header, peer):
-            if header.type == Type.CON:
-                peer.send(empty(Type.ACK, header.message_id))
-            return
-        if header.type != Type.CON:
+        if await self._hand_over(data, header, peer):
             return
         try:
             await self._catch_up()
         except Unavailable as error:
             log.debug("token.not_known_yet", reason=str(error))
             return  # the device sends it again
-        if header.token in self._tokens:
+        if header.type != Type.CON:
+            # Who holds the device may be known only now.
+            await self._hand_over(data, header, peer)
+        elif header.token in self._tokens:
             self.receive(data, peer)
         else:
             # Nobody wants it. RFC 7641, 3.6: the device then ends that observation.
             peer.send(empty(Type.RST, header.message_id))
+
+    async def _hand_over(self, data: bytes, header: Header, peer: Peer) -> bool:
+        """Whether another gateway had asked, and has this answer now."""
+        is_taken = await self._handing_over.answer(data, header, peer)
+        if is_taken and header.type == Type.CON:
+            peer.send(empty(Type.ACK, header.message_id))
+        return is_taken
 
     async def stop(self) -> None:
         """Look at nothing again."""
