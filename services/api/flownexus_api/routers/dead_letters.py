@@ -57,6 +57,7 @@ class Done(BaseModel):
     id: int
     subject: str
 
+
 OPERATIONS = subjects.ALL_OPERATIONS.removesuffix(">")
 
 
