@@ -15,6 +15,8 @@ from flownexus_schemas.subjects import Bucket, Stream
 DUPLICATE_WINDOW_S = 120
 """Seconds in which a repeated `Nats-Msg-Id` is stored once. CoAP's MAX_TRANSMIT_SPAN is 45 s (RFC 7252, 4.8.2)."""
 
+WRONG_LAST_SEQUENCE = 10071
+"""Error code of JetStream: the subject has another last message than the publisher rests on."""
 
 LARGE_MESSAGES_TTL_S = 3600
 """Seconds that the body of a large message is kept at most; a request lives for some minutes."""

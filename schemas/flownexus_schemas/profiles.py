@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import Field, field_validator
 
@@ -89,16 +89,33 @@ def choose(
     met = [
         (-profile.priority, name)
         for name, profile in profiles.items()
-        if name != DEFAULT_KEY and _meets(profile, endpoint, objects, tags)
+        if name != DEFAULT_KEY and meets(profile, endpoint, objects, tags)
     ]
     name = min(met)[1] if met else DEFAULT_KEY
     return name, profiles.get(name, DEFAULT_PROFILE)
 
 
-def _meets(profile: ObservationProfile, endpoint: str, objects: Collection[int], tags: Collection[str]) -> bool:
-    named = not profile.endpoints or any(fnmatchcase(endpoint, pattern) for pattern in profile.endpoints)
-    listed = all(object_id in objects for object_id in profile.objects)
-    return named and listed and all(tag in tags for tag in profile.tags)
+class Choice(Protocol):
+    """Which endpoints are meant: all conditions count, an empty one is met by all."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names, with `*` for any text."""
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Each is listed."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The endpoint has each."""
+
+
+def meets(choice: Choice, endpoint: str, objects: Collection[int], tags: Collection[str]) -> bool:
+    """Whether an endpoint of this name and these tags, which lists these objects, is meant."""
+    named = not choice.endpoints or any(fnmatchcase(endpoint, pattern) for pattern in choice.endpoints)
+    listed = all(object_id in objects for object_id in choice.objects)
+    return named and listed and all(tag in tags for tag in choice.tags)
 
 
 DEFAULT_PROFILE = ObservationProfile(

@@ -11,6 +11,12 @@ from flownexus_schemas.commands import AnyCommand, CommandAnswer
 
 MAX_ATTEMPTS = 3
 
+MAX_COMMAND_BYTES = 400_000
+"""Of an operation's command as JSON: each message carries it beside the answer, and NATS takes 1 MiB."""
+
+MAX_ANSWER_BYTES = 400_000
+"""Of an operation's answer as JSON."""
+
 
 class OperationStatus(StrEnum):
     """Where an operation stands. CONFIRMED, FAILED, CANCELLED and EXPIRED are for good."""
@@ -59,3 +65,13 @@ class Operation(Frozen):
     def is_open(self) -> bool:
         """Whether anything can still become of it."""
         return self.status in OPEN
+
+
+def keepable(answer: CommandAnswer) -> CommandAnswer:
+    """The answer as an operation keeps it: above MAX_ANSWER_BYTES without values and links, and saying so."""
+    size = len(answer.model_dump_json().encode())
+    if size <= MAX_ANSWER_BYTES:
+        return answer
+    left_out = f"{size} bytes of values were left out: an operation keeps {MAX_ANSWER_BYTES}"
+    said = answer.diagnostic[:1000] + "; " if answer.diagnostic else ""
+    return answer.model_copy(update={"values": (), "links": None, "diagnostic": said + left_out})

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
 from fastapi import Request
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from flownexus_api.access import Person
+from flownexus_api.database import database_errors
 from flownexus_api.parts import Parts
+from flownexus_schemas.errors import Unavailable
 from flownexus_schemas.tables import AuditEntry
+
+log = structlog.get_logger(__name__)
 
 MAX_TARGET = 1000
 
@@ -37,3 +42,14 @@ async def write_down(
     async with parts.engine.begin() as connection:
         number: int = (await connection.execute(entry.returning(AuditEntry.id))).scalar_one()
     return number
+
+
+async def add_outcome(parts: Parts, entry: int, outcome: Mapping[str, str]) -> None:
+    """Add what came of it. Where the database has gone, the caller still gets the answer."""
+    added = AuditEntry.details.concat(dict(outcome))
+    try:
+        with database_errors():
+            async with parts.engine.begin() as connection:
+                await connection.execute(update(AuditEntry).where(AuditEntry.id == entry).values(details=added))
+    except Unavailable:
+        log.error("audit.outcome_lost", entry=entry, **outcome)

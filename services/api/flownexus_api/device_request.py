@@ -75,7 +75,8 @@ class DeviceRequest(BaseModel):
         """The command for a gateway. Raises InvalidRequest: a field that the operation lacks or does not know, a value
         that does not fit its resource.
         """
-        given = {name: part for name, part in self if part is not None}
+        fields = ((name, getattr(self, name)) for name in DeviceRequest.model_fields)
+        given = {name: part for name, part in fields if part is not None}
         if self.value is not None:
             if self.path is None or self.values is not None:
                 raise InvalidRequest("value: it goes with one path; for several give values.")
@@ -100,3 +101,8 @@ class DeviceRequest(BaseModel):
             fitted = tuple(fitting(value, models, versions) for value in command.values)
             return command.model_copy(update={"values": fitted})
         return command
+
+    def paths_named(self) -> list[str]:
+        """What the audit keeps of a request: paths alone, as values may be keys and passwords."""
+        paths = {self.path, *(self.paths or ()), *(value.path for value in self.values or ())} - {None}
+        return sorted(filter(None, paths))

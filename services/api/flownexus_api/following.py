@@ -1,4 +1,4 @@
-"""Messages of LWM2M_EVENTS as they come, in order and without gaps, over losses of the connection."""
+"""Messages of a stream as they come, in order and without gaps, over losses of the connection."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ FORGET_AFTER_S = 30.0
 
 
 class Followed(NamedTuple):
-    """One message: its sequence in the stream, its kind, its payload."""
+    """One message: its sequence in the stream, the last token of its subject, its payload."""
 
     sequence: int
-    kind: str
+    last_token: str
     payload: bytes
 
 
@@ -42,17 +42,19 @@ class _Lost(Exception):
     """The consumer is gone or has lost a message: make another after the last one delivered."""
 
 
-async def start_position(bus: Bus, after: int | None) -> int:
+async def start_position(bus: Bus, after: int | None, stream: Stream = Stream.EVENTS) -> int:
     """The sequence after which to start: `after` where given and in the stream, else the last. Raises Unavailable."""
     try:
-        last = (await bus.jetstream().stream_info(Stream.EVENTS)).state.last_seq
+        last = (await bus.jetstream().stream_info(stream)).state.last_seq
     except (nats.errors.Error, TimeoutError) as error:
-        raise Unavailable("The stream of events is away; try again shortly.") from error
+        raise Unavailable(f"The stream {stream} is away; try again shortly.") from error
     # A stream made anew counts from one again.
     return last if after is None else min(after, last)
 
 
-async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator[Followed | None, None]:
+async def follow(
+    bus: Bus, filters: Sequence[str], after: int, stream: Stream = Stream.EVENTS
+) -> AsyncGenerator[Followed | None, None]:
     """The messages after this sequence whose subject matches a filter, for ever; None each 2 s in which there is none.
 
     Reads only as fast as it is read from: at most 100 messages are on their way.
@@ -60,7 +62,7 @@ async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator
     position = after
     while True:
         try:
-            async with contextlib.aclosing(_consume(bus, filters, position)) as messages:
+            async with contextlib.aclosing(_consume(bus, filters, position, stream)) as messages:
                 async for followed in messages:
                     if followed is not None:
                         position = followed.sequence
@@ -71,7 +73,9 @@ async def follow(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator
             await asyncio.sleep(HEARTBEAT_S)
 
 
-async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerator[Followed | None, None]:
+async def _consume(
+    bus: Bus, filters: Sequence[str], after: int, stream: Stream
+) -> AsyncGenerator[Followed | None, None]:
     js = bus.jetstream()
     reconnects = bus.reconnects
     config = ConsumerConfig(
@@ -84,8 +88,8 @@ async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerat
         num_replicas=1,
         inactive_threshold=FORGET_AFTER_S,
     )
-    consumer = (await js.add_consumer(Stream.EVENTS, config)).name
-    subscription = await js.pull_subscribe_bind(consumer=consumer, stream=Stream.EVENTS)
+    consumer = (await js.add_consumer(stream, config)).name
+    subscription = await js.pull_subscribe_bind(consumer=consumer, stream=stream)
     expected = 1
     try:
         while True:
@@ -102,7 +106,7 @@ async def _consume(bus: Bus, filters: Sequence[str], after: int) -> AsyncGenerat
                 yield None
     finally:
         # A client that goes away cancels us; what we opened is closed all the same.
-        await asyncio.shield(asyncio.create_task(_leave(js, subscription, consumer, bus)))
+        await asyncio.shield(asyncio.create_task(_leave(js, subscription, stream, consumer, bus)))
 
 
 async def _fetch(subscription: _Context.PullSubscription) -> list[Msg]:
@@ -120,11 +124,13 @@ async def _fetch(subscription: _Context.PullSubscription) -> list[Msg]:
     return messages
 
 
-async def _leave(js: JetStreamContext, subscription: _Context.PullSubscription, consumer: str, bus: Bus) -> None:
+async def _leave(
+    js: JetStreamContext, subscription: _Context.PullSubscription, stream: Stream, consumer: str, bus: Bus
+) -> None:
     if not bus.is_connected:
         return
     try:
         await subscription.unsubscribe()
-        await js.delete_consumer(Stream.EVENTS, consumer)
+        await js.delete_consumer(stream, consumer)
     except (nats.errors.Error, NotFoundError, TimeoutError):
         log.debug("stream.consumer_left", consumer=consumer)

@@ -18,7 +18,7 @@ from flownexus_schemas.operations.lifecycle import (
     after_answer,
     after_silence,
 )
-from flownexus_schemas.operations.operation import Operation
+from flownexus_schemas.operations.operation import Operation, keepable
 
 MARGIN_S = 10.0
 """A gateway gives its answer within the command's own time and this; after that none is to come."""
@@ -45,7 +45,7 @@ async def ask(client: Client, gateway: str, operation: Operation) -> Outcome | N
     except (NatsError, TimeoutError, ValidationError):
         return None
     if isinstance(answer, CommandAnswer):
-        return after_answer(answer)
+        return after_answer(keepable(answer))
     match answer.error:
         case "unavailable":
             raise GatewayAway(answer.reason)

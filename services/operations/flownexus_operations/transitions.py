@@ -14,6 +14,7 @@ from flownexus_operations import metrics
 from flownexus_operations.queues import Queued, Queues
 from flownexus_schemas import subjects
 from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.jetstream import WRONG_LAST_SEQUENCE
 from flownexus_schemas.operations.lifecycle import Dispatched, Happening, apply
 from flownexus_schemas.operations.messages import EVENT_OF
 from flownexus_schemas.operations.operation import Operation
@@ -21,9 +22,6 @@ from flownexus_schemas.subjects import Stream
 
 EXPECTED_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 """With it the expected sequence is that of a filter, not of the message's own subject. NATS 2.11, ADR-50."""
-
-WRONG_LAST_SEQUENCE = 10071
-"""Error code of JetStream."""
 
 
 class Overtaken(Exception):

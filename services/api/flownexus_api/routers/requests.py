@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, text, update
+from sqlalchemy import Row, text
 
 from flownexus_api.access import BriefOperator
-from flownexus_api.audit import write_down
-from flownexus_api.database import database_errors
+from flownexus_api.audit import add_outcome, write_down
 from flownexus_api.device_request import CHANGES, DeviceRequest
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.gateway_calls import ask_device
 from flownexus_api.parts import Parts, PartsDep
 from flownexus_api.values import WireValue
-from flownexus_schemas.errors import Conflict, FlowNexusError, Unavailable
-from flownexus_schemas.tables import AuditEntry
+from flownexus_schemas.errors import Conflict, FlowNexusError
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/endpoints/{endpoint}/requests", tags=["requests"])
 
 FOUND = """select status, gateway, object_versions, last_seen_at, expires_at from endpoint_status where name = :name"""
@@ -72,13 +67,15 @@ async def request_device(
     if asked.operation not in CHANGES:
         answer = await ask_device(parts.bus, device.gateway, command)
     else:
-        entry = await write_down(parts, who, f"device.{asked.operation}", name, http, details=_paths(asked))
+        entry = await write_down(
+            parts, who, f"device.{asked.operation}", name, http, details={"paths": asked.paths_named()}
+        )
         try:
             answer = await ask_device(parts.bus, device.gateway, command)
         except FlowNexusError as error:
-            await _complete(parts, entry, {"error": str(error)})
+            await add_outcome(parts, entry, {"error": str(error)})
             raise
-        await _complete(parts, entry, {"code": answer.code})
+        await add_outcome(parts, entry, {"code": answer.code})
     return DeviceAnswer.model_validate(answer, from_attributes=True)
 
 
@@ -98,20 +95,3 @@ async def _reachable(parts: Parts, name: str) -> Row[Any]:
             f"after its next one, which it sends before {device.expires_at:%Y-%m-%dT%H:%M:%SZ}."
         )
     return device
-
-
-def _paths(asked: DeviceRequest) -> dict[str, object]:
-    """What the audit keeps of a request: paths alone, as values may be keys and passwords."""
-    paths = {asked.path, *(asked.paths or ()), *(value.path for value in asked.values or ())} - {None}
-    return {"paths": sorted(filter(None, paths))}
-
-
-async def _complete(parts: Parts, entry: int, outcome: Mapping[str, str]) -> None:
-    """Add what came of it. Where the database has gone, the caller still gets the device's answer."""
-    added = AuditEntry.details.concat(dict(outcome))
-    try:
-        with database_errors():
-            async with parts.engine.begin() as connection:
-                await connection.execute(update(AuditEntry).where(AuditEntry.id == entry).values(details=added))
-    except Unavailable:
-        log.error("audit.outcome_lost", entry=entry, **outcome)

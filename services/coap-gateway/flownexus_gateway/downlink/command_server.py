@@ -49,6 +49,7 @@ from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.operations.messages import KeptAnswer
+from flownexus_schemas.operations.operation import keepable
 from flownexus_schemas.registrations import Observation
 from flownexus_schemas.reported_values import wire_value
 
@@ -140,7 +141,9 @@ class CommandServer:
     async def _keep(self, command: AnyCommand, operation_id: str, answer: CommandAnswer) -> None:
         """Keep the answer before it is replied: whoever asked may be gone, and must not ask the device again."""
         attempt = command.operation_attempt or 1
-        kept = KeptAnswer(operation_id=operation_id, attempt=attempt, answer=answer, received_at=utc(time.time()))
+        kept = KeptAnswer(
+            operation_id=operation_id, attempt=attempt, answer=keepable(answer), received_at=utc(time.time())
+        )
         subject = subjects.operation_answer(command.endpoint, operation_id)
         payload, message_id = kept.model_dump_json().encode(), f"{operation_id}-{attempt}-answered"
         await until_kept(lambda told: self._publisher.publish(subject, payload, message_id, told))

@@ -1,0 +1,81 @@
+"""Messages of a stream as server-sent events, until the access token ends."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Annotated
+
+from fastapi import Depends, Header
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.responses import StreamingResponse
+
+from flownexus_api.access import Viewer
+from flownexus_api.following import Followed, follow
+from flownexus_api.parts import Parts, PartsDep
+from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.subjects import Stream
+
+RETRY_MS = 2000
+KEEP_ALIVE_S = 13.0
+"""Seconds of silence before a comment; with the 2 s of a wait for a message, each 15 s."""
+
+NameOf = Callable[[Followed], str | None]
+"""The `event` that a message is sent as; None where it is not sent."""
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. Not FastAPI's own: that logs a fault for each client that leaves while it is behind."""
+
+    media_type = "text/event-stream"
+
+
+async def _place(who: Viewer, parts: PartsDep) -> AsyncIterator[float]:
+    if parts.streams.locked():
+        raise Unavailable("Too many streams are open; try again later.")
+    async with parts.streams:
+        yield who.expires_at.timestamp()
+
+
+Place = Annotated[float, Depends(_place)]
+"""A place among the streams, and the time it ends with the token, Unix seconds."""
+
+LastEventId = Annotated[
+    int | None, Header(ge=0, le=2**63 - 1, description="Resume after this event, an `id` of the stream.")
+]
+
+
+def event_stream(
+    parts: Parts,
+    stream: Stream,
+    filters: Sequence[str],
+    name_of: NameOf,
+    *,
+    after: int,
+    ends_at: float,
+) -> EventStream:
+    """What follows `after` in the stream and matches a filter, each message with its sequence as `id`."""
+    return EventStream(
+        _lines(parts, stream, filters, name_of, after=after, ends_at=ends_at), headers={"X-Accel-Buffering": "no"}
+    )
+
+
+async def _lines(
+    parts: Parts, stream: Stream, filters: Sequence[str], name_of: NameOf, *, after: int, ends_at: float
+) -> AsyncIterator[bytes]:
+    yield format_sse_event(comment=f"after {after}", id=str(after), retry=RETRY_MS)
+    sent_at = time.monotonic()
+    async with contextlib.aclosing(follow(parts.bus, filters, after, stream)) as messages:
+        async for followed in messages:
+            now = time.monotonic()
+            name = None if followed is None else name_of(followed)
+            if followed is not None and name is not None:
+                data = followed.payload.decode("utf-8", "replace")
+                yield format_sse_event(data_str=data, event=name, id=str(followed.sequence))
+                sent_at = now
+            elif now - sent_at >= KEEP_ALIVE_S:
+                yield KEEPALIVE_COMMENT
+                sent_at = now
+            if time.time() >= ends_at or parts.stopping.is_set():
+                return
