@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -23,7 +24,7 @@ from harness.waiting import blocking_until
 pytestmark = pytest.mark.timeout(240)
 
 DEVICES = 3
-SUPERVISED = ("gateway", "ingest", "api", "console", "nats", "postgres")
+SUPERVISED = ("gateway", "ingest", "operations", "api", "console", "nats", "postgres")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_connection_json_says_how_to_reach_everything(system: RunningSystem) -> 
     connection = system.connection
     assert connection.coap_port == system.coap_port
     assert httpx.get(f"{connection.console_url}/readyz", trust_env=False).status_code == 200
-    assert set(connection.health) == {"gateway", "ingest", "api", "console"}
+    assert set(connection.health) == {"gateway", "ingest", "operations", "api", "console"}
     for url in connection.health.values():
         assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
@@ -72,10 +73,47 @@ def test_the_terminal_commands_show_the_same(system: RunningSystem) -> None:
     assert run(system, "user", "add", "ada", "--role", "viewer").startswith("ada is viewer now, with the password ")
     assert "already" in run(system, "user", "add", "ada", "--role", "viewer", expected=2)
     diagnosis = run(system, "doctor")
-    for name in ("gateway", "ingest", "api", "console"):
+    for name in ("gateway", "ingest", "operations", "api", "console"):
         assert re.search(rf"✓ {name} +ready", diagnosis)
     assert "is running" in run(system, "up", expected=2)
     assert "is running" in run(system, "erase", "--yes", expected=2)
+
+
+def test_operations_are_asked_for_followed_and_shown_in_the_terminal(system: RunningSystem) -> None:
+    with system.api() as api:
+        device = blocking_until(lambda: _online(api), 30, "a device online")[0]
+    program = command(system.folder.parent, "operations", "follow", "--endpoint", device)
+    following = ServerProcess("follow", lambda: program, lambda: True, system.folder.parent / "follow.log")
+    following.start()
+
+    def heard(operation: str) -> bool:
+        return f"{operation} {device} write CONFIRMED: The device answered 2.04." in following.log_text()
+
+    def asked() -> str | None:
+        """It may not follow yet: what it does not hear of is asked for again."""
+        operation = run(system, "write", device, "1/0/2", "3", "--later").strip()
+        with suppress(AssertionError):
+            return blocking_until(lambda: operation if heard(operation) else None, 5, "the operation in the terminal")
+        return None
+
+    operation = blocking_until(asked, 60, "an operation that is followed")
+    assert following.stop() == 0
+    shown = run(system, "operations", "show", operation)
+    assert shown.splitlines()[1].endswith("QUEUED: Requested.")
+    assert f"{operation} {device} write 1/0/2 CONFIRMED" in run(system, "operations", "list", "--endpoint", device)
+
+    asked_all = run(system, "operations", "request", '{"operation": "read", "path": "3/0/0"}', "--endpoint=*")
+    batch, count, _ = asked_all.split()
+    assert int(count) == DEVICES
+
+    def all_done() -> bool:
+        listed = run(system, "operations", "list", "--batch", batch, "--status", "CONFIRMED")
+        return len(listed.splitlines()) == DEVICES
+
+    blocking_until(all_done, 30, "the answer of every device")
+    assert "CONFIRMED" in run(system, "operations", "cancel", operation, expected=2)
+    assert run(system, "operations", "cancel", "--batch", batch) == "0 cancelled\n"
+    assert "no JSON" in run(system, "operations", "request", "{", "--endpoint=*", expected=2)
 
 
 def test_watch_shows_values_as_they_come(system: RunningSystem) -> None:

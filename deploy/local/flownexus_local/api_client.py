@@ -20,6 +20,7 @@ from flownexus_local.connection import Connection, connection_file, read_connect
 from flownexus_local.errors import CannotRun
 from flownexus_local.readiness import readiness
 from flownexus_schemas.events import Event, parse_event
+from flownexus_schemas.operations.messages import OperationEvent, parse_operation_event
 
 API = "/api/v1"
 PAGE = 500
@@ -229,10 +230,10 @@ class ApiClient:
         """Take one away: the subject of its message."""
         return str(self._json(self._client.delete(f"{API}/dead-letters/{letter}"))["subject"])
 
-    def _every(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+    def _every(self, path: str, query: Mapping[str, str | list[str]]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
-            page = self._json(self._client.get(path, params=query | ({"cursor": cursor} if cursor else {})))
+            page = self._json(self._client.get(path, params={**query, **({"cursor": cursor} if cursor else {})}))
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
@@ -262,29 +263,64 @@ class ApiClient:
     def _models(self, response: httpx.Response) -> list[KnownObject]:
         return [KnownObject.model_validate(item) for item in self._answer(response).json()["items"]]
 
+    def request_operation(self, endpoint: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a request sent when the device listens: the operation."""
+        path = f"{API}/endpoints/{self.segment(endpoint)}/operations"
+        return self._json(self._client.post(path, json=request))
+
+    def request_operations(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for all endpoints that it selects: the batch."""
+        patience = httpx.Timeout(TIMEOUT_S, read=TIMEOUT_S + QUEUE_S)
+        return self._json(self._client.post(f"{API}/operations", json=request, timeout=patience))
+
+    def operations(self, query: Mapping[str, str | list[str]]) -> Iterator[dict[str, Any]]:
+        """Those that meet the query, the newest first."""
+        yield from self._every(f"{API}/operations", {**query, "limit": str(PAGE)})
+
+    def operation(self, operation: str) -> dict[str, Any]:
+        """One, with its history."""
+        return self._json(self._client.get(f"{API}/operations/{quote(operation, safe='')}"))
+
+    def cancel_operation(self, operation: str) -> dict[str, Any]:
+        """Take one back: the operation."""
+        return self._json(self._client.post(f"{API}/operations/{quote(operation, safe='')}/cancel"))
+
+    def cancel_batch(self, batch: str) -> int:
+        """Take back what of a batch is queued: how many that were."""
+        patience = httpx.Timeout(TIMEOUT_S, read=TIMEOUT_S + QUEUE_S)
+        path = f"{API}/operations/batches/{quote(batch, safe='')}/cancel"
+        return int(self._json(self._client.post(path, timeout=patience))["cancelled"])
+
+    def operation_events(self, query: Mapping[str, str]) -> Iterator[OperationEvent]:
+        """What happens to operations from now on, without end."""
+        for event in self._follow(f"{API}/operations/stream", query):
+            yield parse_operation_event(event.data.encode())
+
     def events(self, endpoint: str | None) -> Iterator[Event]:
-        """What happens from now on, without end: where the api goes away, it goes on from there when it is back."""
-        query = {"endpoint": endpoint} if endpoint else {}
+        """What happens from now on, without end."""
+        for event in self._follow(f"{API}/stream", {"endpoint": endpoint} if endpoint else {}):
+            yield parse_event(event.data.encode())
+
+    def _follow(self, path: str, query: Mapping[str, str]) -> Iterator[httpx_sse.ServerSentEvent]:
+        """Where the api goes away, it goes on from there when it is back."""
         resume: dict[str, str] = {}
         while True:
             try:
-                with self._stream(query, resume) as source:
+                with self._stream(path, query, resume) as source:
                     for event in source.iter_sse():
                         if not event.data:  # the hint when to connect again
                             continue
                         resume = {"Last-Event-ID": event.id}
-                        yield parse_event(event.data.encode())
+                        yield event
             except httpx.TransportError:
                 self._wait_for_api()
             # The api ends the stream when the token does.
             self._log_in()
 
     @contextmanager
-    def _stream(self, query: dict[str, str], resume: dict[str, str]) -> Iterator[httpx_sse.EventSource]:
+    def _stream(self, path: str, query: Mapping[str, str], resume: dict[str, str]) -> Iterator[httpx_sse.EventSource]:
         patience = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
-        with httpx_sse.connect_sse(
-            self._client, "GET", f"{API}/stream", params=query, headers=resume, timeout=patience
-        ) as source:
+        with httpx_sse.connect_sse(self._client, "GET", path, params=query, headers=resume, timeout=patience) as source:
             if source.response.is_error:
                 source.response.read()
             self._answer(source.response)

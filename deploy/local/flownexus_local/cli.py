@@ -25,6 +25,7 @@ from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
 from flownexus_local.model_commands import model_app
+from flownexus_local.operation_commands import operation_app
 from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.profile_commands import profile_app, tag_app
 from flownexus_local.quarantine_commands import dead_letter_app, undecoded_app
@@ -67,6 +68,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(profile_app, name="profiles")
 app.add_typer(undecoded_app, name="undecoded")
 app.add_typer(dead_letter_app, name="dead-letters")
+app.add_typer(operation_app, name="operations")
 app.add_typer(device_app)
 app.add_typer(tag_app)
 

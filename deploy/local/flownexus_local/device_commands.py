@@ -22,20 +22,26 @@ device_app = typer.Typer()
 
 Timeout = Annotated[float, typer.Option(min=0.1, max=120, help="Seconds to wait for the device.")]
 Format = Annotated[int | None, typer.Option(help="Content-Format, e.g. 11542 for TLV; the device's by default.")]
+Later = Annotated[
+    bool,
+    typer.Option("--later", help="Keep it until the device listens; `flownexus operations` shows what came of it."),
+]
 DEFAULT_TIMEOUT_S = 30.0
 
 
 @device_app.command()
 def read(
+    *,
     endpoint: str,
     paths: Annotated[list[str], typer.Argument(help="/object[/instance[/resource]]; several are read as composite.")],
     format: Format = None,  # noqa: A002 - the option's name
     timeout: Timeout = DEFAULT_TIMEOUT_S,
+    later: Later = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Read a device: an object, instance or resource, or several paths at once."""
     asked = _of("read", paths) if len(paths) == 1 else {"operation": "read-composite", "paths": paths}
-    _ask(folder, endpoint, timeout, asked, format)
+    _ask(folder, endpoint, timeout, asked, format, later)
 
 
 @device_app.command(context_settings=TAKE_NEGATIVE_NUMBERS)
@@ -47,23 +53,26 @@ def write(
     type: Annotated[DataType | None, typer.Option(help="Where no object model states it.")] = None,  # noqa: A002
     format: Format = None,  # noqa: A002 - the option's name
     timeout: Timeout = DEFAULT_TIMEOUT_S,
+    later: Later = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Write one resource of a device."""
     asked = {"operation": "write", "path": path, "value": _json(value), "type": type}
-    _ask(folder, endpoint, timeout, asked, format)
+    _ask(folder, endpoint, timeout, asked, format, later)
 
 
 @device_app.command()
 def execute(
+    *,
     endpoint: str,
     path: str,
     arguments: Annotated[str | None, typer.Argument(help="As LwM2M writes them: 0='a',1")] = None,
     timeout: Timeout = DEFAULT_TIMEOUT_S,
+    later: Later = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Execute a resource of a device."""
-    _ask(folder, endpoint, timeout, {"operation": "execute", "path": path, "arguments": arguments})
+    _ask(folder, endpoint, timeout, {"operation": "execute", "path": path, "arguments": arguments}, later=later)
 
 
 @device_app.command()
@@ -96,13 +105,22 @@ def _of(operation: str, paths: list[str]) -> dict[str, Any]:
     return {"operation": operation, "path": paths[0]}
 
 
-def _ask(
-    folder: Path, endpoint: str, timeout_s: float, asked: dict[str, Any], content_format: int | None = None
+def _ask(  # noqa: PLR0917 - what the commands have in common
+    folder: Path,
+    endpoint: str,
+    timeout_s: float,
+    asked: dict[str, Any],
+    content_format: int | None = None,
+    later: bool = False,
 ) -> None:
     """Ask and print the answer. Raises CannotRun where the api refuses, typer.Exit where the device does."""
-    given = {**asked, "format": content_format, "timeout_s": timeout_s}
+    parts = {**asked, "format": content_format, "timeout_s": timeout_s}
+    given = {name: part for name, part in parts.items() if part is not None}
     with ApiClient(folder) as api:
-        answer = api.ask(endpoint, {name: part for name, part in given.items() if part is not None}, timeout_s)
+        if later:
+            out.print(api.request_operation(endpoint, given)["id"], markup=False)
+            return
+        answer = api.ask(endpoint, given, timeout_s)
     for value in answer["values"]:
         out.print(f"{value['path']} = {json.dumps(value['value'], ensure_ascii=False)}", markup=False, soft_wrap=True)
     for link in (answer["links"] or "").split(",") if answer["links"] else ():

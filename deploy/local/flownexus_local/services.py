@@ -91,6 +91,7 @@ def _console(wiring: Wiring) -> Environment:
 SERVICES = (
     Service("gateway", "flownexus_gateway", _gateway),
     Service("ingest", "flownexus_ingest", _database),
+    Service("operations", "flownexus_operations", lambda _: {}),
     Service("api", "flownexus_api", _api, own_port=lambda wiring: (wiring.api_host, wiring.api_port)),
     Service(
         "console",

@@ -14,8 +14,8 @@ from flownexus_api.audit import add_outcome, write_down
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.event_stream import EventStream, LastEventId, Place, event_stream
-from flownexus_api.examples import OPERATION_STREAM
 from flownexus_api.following import Followed, start_position
+from flownexus_api.operation_examples import OPERATION_STREAM
 from flownexus_api.operation_requests import (
     IdempotencyKey,
     OperationRequest,

@@ -1,0 +1,91 @@
+"""The examples of operations in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OPERATION: dict[str, Any] = {
+    "id": "6f1c2f0e9d5b4f4b8a3e1d2c3b4a5968",
+    "endpoint": "urn:imei:123456789012345",
+    "operation": "write",
+    "request": {
+        "path": "5/0/1",
+        "values": [{"path": "5/0/1", "value": "https://url.com/fw.bin"}],
+        "replace": False,
+        "timeout_s": 30,
+    },
+    "priority": 0,
+    "batch": None,
+    "status": "CONFIRMED",
+    "attempts": 1,
+    "max_attempts": 3,
+    "requested_at": "2026-03-02T09:42:00Z",
+    "requested_by": "olga",
+    "expires_at": None,
+    "last_attempt_at": "2026-03-02T09:50:00.100000Z",
+    "finished_at": "2026-03-02T09:50:00.400000Z",
+    "last_action": "The device answered 2.04.",
+    "code": "2.04",
+    "diagnostic": None,
+    "values": [],
+    "location": None,
+    "links": None,
+}
+STEPS = [
+    {
+        "time": "2026-03-02T09:42:00Z",
+        "status": "QUEUED",
+        "attempts": 0,
+        "action": "Requested.",
+        "code": None,
+        "diagnostic": None,
+    },
+    {
+        "time": "2026-03-02T09:50:00.100000Z",
+        "status": "SENDING",
+        "attempts": 1,
+        "action": "Sent to the device by gw-1, attempt 1 of 3.",
+        "code": None,
+        "diagnostic": None,
+    },
+    {
+        "time": "2026-03-02T09:50:00.400000Z",
+        "status": "CONFIRMED",
+        "attempts": 1,
+        "action": "The device answered 2.04.",
+        "code": "2.04",
+        "diagnostic": None,
+    },
+]
+OPERATION_STREAM = """event: cancelled
+id: 3041
+data: {"specversion":"1.0","id":"6f1c2f0e-3040-cancelled","source":"/api","subject":"urn:imei:123456789012345",\
+"time":"2026-03-02T09:43:00Z","datacontenttype":"application/json","type":"io.flownexus.operation.cancelled.v1",\
+"data":{"id":"6f1c2f0e9d5b4f4b8a3e1d2c3b4a5968","status":"CANCELLED","last_action":"Cancelled by olga."}}
+
+: ping
+
+"""
+
+OPERATION_EXAMPLES: dict[str, dict[str, Any]] = {
+    "BatchCancelled": {"batch": "b7d1", "cancelled": 12},
+    "BatchRequest": {
+        "operation": "write",
+        "path": "1/0/1",
+        "value": 600,
+        "select": {"endpoints": ["urn:imei:3564*"], "tags": ["greenhouse"]},
+        "expires_at": "2999-12-31T00:00:00Z",
+    },
+    "EndpointOperation": OPERATION,
+    "OperationBatch": {"batch": "b7d1", "operations": 20, "by_status": {"QUEUED": 12, "CONFIRMED": 8}},
+    "OperationDetail": {**OPERATION, "history": STEPS},
+    "OperationRequest": {
+        "operation": "write",
+        "path": "5/0/1",
+        "value": "https://url.com/fw.bin",
+        "expires_at": "2999-12-31T00:00:00Z",
+        "priority": 10,
+    },
+    "Operations": {"items": [OPERATION], "next": None},
+}
+"""By the name of the schema."""
