@@ -29,11 +29,20 @@ class RunningFleet:
     def __init__(self, folder: Path, coap_port: int, *options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._ledger = folder / "ledger.jsonl"
+        self._request_ledger = folder / "requests.jsonl"
         self._log = folder / "simulator.log"
         server = f"--server=coap://127.0.0.1:{coap_port}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flownexus_simulator", server, f"--ledger={self._ledger}", *options],
+                [
+                    sys.executable,
+                    "-m",
+                    "flownexus_simulator",
+                    server,
+                    f"--ledger={self._ledger}",
+                    f"--request-ledger={self._request_ledger}",
+                    *options,
+                ],
                 env=base_environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -73,6 +82,10 @@ class RunningFleet:
     def log_text(self) -> str:
         """What it logged."""
         return self._log.read_text(errors="replace")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request that a device carried out, in their order. Complete once the process has ended."""
+        return [json.loads(line) for line in self._request_ledger.read_bytes().splitlines()]
 
     def ledger(self) -> list[dict[str, Any]]:
         """Every notification whose fate is known. Complete once the process has ended."""

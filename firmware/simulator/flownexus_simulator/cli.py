@@ -63,6 +63,9 @@ def run(
     ledger: Annotated[
         pathlib.Path | None, typer.Option(help="File for a JSON line about each notification and its fate.")
     ] = None,
+    request_ledger: Annotated[
+        pathlib.Path | None, typer.Option(help="File for a JSON line about each request that a device carried out.")
+    ] = None,
     health_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics; none if not given.")
     ] = None,
@@ -104,7 +107,7 @@ def run(
     )
     serve_health = health_port is not None or "health_port" in settings.model_fields_set
     try:
-        summary = simulate(plan, settings, ledger, serve_health=serve_health)
+        summary = simulate(plan, settings, ledger, request_ledger, serve_health=serve_health)
     except OSError as error:
         raise refuse(f"the simulator cannot start: {error}") from error
     sys.stdout.buffer.write(orjson.dumps(summary, option=orjson.OPT_APPEND_NEWLINE))

@@ -8,7 +8,8 @@ from random import Random
 
 from flownexus_simulator import equipment, firmware
 from flownexus_simulator.behaviour import Behaviour
-from flownexus_simulator.coap import Code, MalformedMessage, Message, Type, decode, encode
+from flownexus_simulator.coap import Code, MalformedMessage, Message, Option, Type, decode, encode
+from flownexus_simulator.ledger import Served
 from flownexus_simulator.observations import Observations
 from flownexus_simulator.registering import BOOT_S, Kind, Registering, Standing
 from flownexus_simulator.reliability import Answered, Transmission, Transmitter
@@ -45,7 +46,7 @@ class Device:
         self._behaviour = behaviour
         self._random = random
         self._send = send
-        self._statistics = sink.statistics
+        self._statistics, self._served = sink.statistics, sink.served
         self._tree = equipment.build(endpoint, behaviour.lifetime_s, "UQ" if behaviour.queue_mode else "U", now)
         sensors = equipment.Sensors(self._tree, random, now)
         self._firmware = firmware.Firmware(self._tree)
@@ -208,6 +209,8 @@ class Device:
             return
         self._statistics.requests += 1
         answer = self._responder.answer(request, now)
+        path = "/".join(request.texts(Option.URI_PATH))
+        self._served(Served(self.endpoint, Code(request.code), path, request.payload, answer.code, now))
         piggybacked = request.type == Type.CON
         kind, mid = (Type.ACK, request.mid) if piggybacked else (Type.NON, self._next_mid())
         datagram = encode(Message(kind, answer.code, mid, request.token, answer.options, answer.payload))

@@ -12,7 +12,7 @@ import structlog
 
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.device import Device
-from flownexus_simulator.ledger import Entry, Ledger, Outcome
+from flownexus_simulator.ledger import Entry, Ledger, Outcome, Served
 from flownexus_simulator.link import Impairment, Link
 from flownexus_simulator.registering import Standing
 from flownexus_simulator.reporting import Sink
@@ -82,10 +82,10 @@ class _Seat:
 class Fleet:
     """One run of a plan. Unix time is taken once and carried on by the monotonic clock."""
 
-    def __init__(self, plan: Plan, ledger: Ledger | None = None) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger | None = None, request_ledger: Ledger | None = None) -> None:
         self.statistics = Statistics()
         self._plan = plan
-        self._ledger = ledger
+        self._ledger, self._request_ledger = ledger, request_ledger
         self._random = Random(plan.seed)  # noqa: S311 (no secret)
         self._seats: list[_Seat] = []
         self._epoch = time.time() - time.monotonic()
@@ -145,7 +145,7 @@ class Fleet:
             seat.arm()
 
         link = Link(self._plan.impairment, way, receive)
-        sink = Sink(self.statistics, self._record, self._permit)
+        sink = Sink(self.statistics, self._record, self._permit, self._record_served)
         device = Device(endpoint, self._plan.behaviour, random, self._now(), send=link.send, sink=sink)
         seat = _Seat(device, link, self._now)
         return seat
@@ -156,6 +156,10 @@ class Fleet:
     def _record(self, entry: Entry, outcome: Outcome) -> None:
         if self._ledger is not None:
             self._ledger.write(entry, outcome)
+
+    def _record_served(self, served: Served) -> None:
+        if self._request_ledger is not None:
+            self._request_ledger.write_served(served)
 
     async def _wait_for_end(self, stop: asyncio.Event) -> None:
         deadline = None if self._plan.duration_s is None else self._started + self._plan.duration_s

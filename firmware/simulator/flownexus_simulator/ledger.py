@@ -1,7 +1,11 @@
-"""The ledger: a JSON line for each notification, when its fate is known. It is the proof of a drill.
+"""The ledgers: a JSON line for each notification, when its fate is known, and in a file of their own one for each
+request that a device carried out. They are the proof of a drill.
 
 `{"endpoint", "values": {path: value}, "time", "sent", "acknowledged", "outcome", "transmissions", "composite"}`; times
 in Unix seconds: `time` is that of the values, as sent in SenML; `sent` and `acknowledged` may be null.
+
+`{"endpoint", "method", "path", "payload", "code", "time"}`: `payload` in hexadecimal; a request that is repeated under
+its message id is carried out once.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import IO
 
 import orjson
 
+from flownexus_simulator.coap import Code
 from flownexus_simulator.values import Leaves, path_text
 
 
@@ -39,6 +44,18 @@ class Entry:
     sent: float | None = None
     acknowledged: float | None = None
     transmissions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A request that a device carried out, at a time in Unix seconds, and the code of its answer."""
+
+    endpoint: str
+    method: Code
+    path: str
+    payload: bytes
+    code: int
+    time: float
 
 
 class Ledger:
@@ -69,5 +86,17 @@ class Ledger:
             "acknowledged": entry.acknowledged,
             "transmissions": entry.transmissions,
             "outcome": outcome,
+        }
+        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def write_served(self, served: Served) -> None:
+        """Append a request that was carried out."""
+        line = {
+            "endpoint": served.endpoint,
+            "method": served.method.name,
+            "path": served.path,
+            "payload": served.payload.hex(),
+            "code": f"{served.code >> 5}.{served.code & 31:02}",
+            "time": served.time,
         }
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

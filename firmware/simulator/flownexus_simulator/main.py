@@ -33,26 +33,32 @@ def allow_open_files(wanted: int) -> int:
 
 
 def simulate(
-    plan: Plan, settings: SimulatorSettings, ledger_file: pathlib.Path | None, *, serve_health: bool
+    plan: Plan,
+    settings: SimulatorSettings,
+    ledger_file: pathlib.Path | None,
+    request_ledger_file: pathlib.Path | None,
+    *,
+    serve_health: bool,
 ) -> dict[str, object]:
     """Run a plan to its end or to SIGINT or SIGTERM; the summary. Raises OSError: files, sockets, ports."""
     summary: dict[str, object] = {}
-    process.run(_simulate(plan, settings, ledger_file, summary.update, serve_health=serve_health))
+    ledgers = (ledger_file, request_ledger_file)
+    process.run(_simulate(plan, settings, ledgers, summary.update, serve_health=serve_health))
     return summary
 
 
 async def _simulate(
     plan: Plan,
     settings: SimulatorSettings,
-    ledger_file: pathlib.Path | None,
+    ledger_files: tuple[pathlib.Path | None, pathlib.Path | None],
     report: Callable[[dict[str, object]], None],
     *,
     serve_health: bool,
 ) -> None:
     stop = process.stop_signal()
     async with contextlib.AsyncExitStack() as stack:
-        ledger = None if ledger_file is None else stack.enter_context(Ledger(ledger_file))
-        fleet = Fleet(plan, ledger)
+        ledgers = [None if file is None else stack.enter_context(Ledger(file)) for file in ledger_files]
+        fleet = Fleet(plan, *ledgers)
         DEVICES.set(plan.devices)
         REGISTERED.set_function(fleet.registered)
         NOTIFICATIONS.set_function(lambda: fleet.statistics.notifications)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.coap import Code, Message, Option, Type, unsigned
 from flownexus_simulator.equipment import Sensors
-from flownexus_simulator.ledger import Entry, Outcome
+from flownexus_simulator.ledger import Entry, Outcome, Served
 from flownexus_simulator.observations import Key, Observation, Observations
 from flownexus_simulator.representation import write
 from flownexus_simulator.statistics import Statistics
@@ -26,6 +26,7 @@ class Sink(NamedTuple):
     statistics: Statistics
     record: Callable[[Entry, Outcome], None]
     permit: Callable[[], bool]
+    served: Callable[[Served], None]
 
 
 class Reporting:

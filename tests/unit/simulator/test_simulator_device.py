@@ -11,7 +11,7 @@ import cbor2
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.coap import Message, Option, decode
 from flownexus_simulator.device import Device
-from flownexus_simulator.ledger import Entry, Outcome
+from flownexus_simulator.ledger import Entry, Outcome, Served
 from flownexus_simulator.registering import Standing
 from flownexus_simulator.reporting import Sink
 from flownexus_simulator.statistics import Statistics
@@ -56,7 +56,12 @@ class Bench:
         self.outbox: list[bytes] = []
         self.fates: list[tuple[Entry, Outcome]] = []
         self.statistics = Statistics()
-        sink = Sink(self.statistics, lambda entry, outcome: self.fates.append((entry, outcome)), lambda: True)
+        self.served: list[Served] = []
+
+        def record(entry: Entry, outcome: Outcome) -> None:
+            self.fates.append((entry, outcome))
+
+        sink = Sink(self.statistics, record, lambda: True, self.served.append)
         chosen = behaviour or Behaviour(interval_s=1.0)
         self.device = Device("sim-1", chosen, Random(7), START, send=self.outbox.append, sink=sink)
         self.mid = 0x7000
@@ -317,6 +322,7 @@ def test_a_repeated_request_is_executed_once_and_answered_twice() -> None:
     bench.give(trigger)
     assert bench.one() == answer
     assert bench.statistics.updates == 1
+    assert [(one.path, one.code) for one in bench.served] == [("1/0/8", CHANGED)]
 
 
 def test_a_ping_is_answered_with_reset() -> None:
