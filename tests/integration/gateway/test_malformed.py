@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
-
-import httpx
 
 from harness.lockstep import CON, CREATED, POST, RST, URI_PATH, LockstepDevice, Silence, datagram
 from harness.services import ServiceProcess
 from integration.gateway.gateway_events import NewDevice
+from integration.gateway.gateway_metrics import metric
 
 COUNT = 10_000
 BATCH = 100
@@ -36,11 +34,6 @@ def fuzzed(seed: int) -> Iterator[bytes]:
             case _:
                 message = bytearray(chance.choice([register, notification]))
                 yield bytes(message[: chance.randrange(len(message))])
-
-
-def metric(gateway: ServiceProcess, name: str) -> float:
-    text = httpx.get(f"{gateway.health_url}/metrics", trust_env=False).text
-    return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
 async def test_ten_thousand_fuzzed_datagrams_leave_it_serving(device: NewDevice, gateway: ServiceProcess) -> None:

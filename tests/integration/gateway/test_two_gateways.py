@@ -38,6 +38,7 @@ from harness.lockstep import (
 from harness.services import ServiceProcess
 from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice
+from integration.gateway.gateway_metrics import metric
 from integration.gateway.observed_device import TEMPERATURE, TLV_21_5, is_ack, observed
 from integration.gateway.two_gateways import held_by, speaks_to, stored, stored_as_observed
 
@@ -126,6 +127,7 @@ async def test_a_register_at_the_other_gateway_replaces_the_registration_once(
     client = device()
     former = observed(client)
     location = client.location
+    await until(lambda: metric(second, "flownexus_gateway_registrations") == 1, what="the other gateway knows of it")
     speaks_to(client, second)
     token = observed(client)
     await stored_as_observed(js, "device-1")
