@@ -95,9 +95,7 @@ def test_whatever_is_killed_each_operation_ends_and_is_done_once_and_in_order(sy
             with system.api() as api:
                 batches = [ask(api, f"{victim}-{number}") for number in range(EACH)]
             for done in (DEVICES // 5, DEVICES // 2):
-                blocking_until(
-                    lambda least=done, first=batches[0]: count(system, first, "CONFIRMED") >= least, 30, "some"
-                )
+                blocking_until(partial(are_confirmed, system, batches[:1], done), 30, f"{done} operations")
                 kill(system, victim)
             blocking_until(
                 partial(are_confirmed, system, batches, DEVICES),
