@@ -27,8 +27,17 @@ from flownexus_gateway.uplink.parts import all_of, write_events
 from flownexus_gateway.uplink.report import Report, decode
 from flownexus_schemas import subjects
 from flownexus_schemas.cloudevent import utc
-from flownexus_schemas.events import ObservationChange, ObservationChanged, ObservationRef, ObservationState, Trigger
+from flownexus_schemas.events import (
+    LogLine,
+    LogReported,
+    ObservationChange,
+    ObservationChanged,
+    ObservationRef,
+    ObservationState,
+    Trigger,
+)
 from flownexus_schemas.lwm2m.content_format import ContentFormat
+from flownexus_schemas.lwm2m.event_log import LoggedLine, logged_lines
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.timestamps import TimedRecord
@@ -153,12 +162,24 @@ class Uplink:
         if undecoded is not None:
             log.warning("report.undecoded", endpoint=report.live.endpoint, reason=undecoded)
         events = write_events(report, records, undecoded, event_id, self._source)
-        if len(events) > 1:
-            kept = all_of(len(events), kept)
+        lines = logged_lines(records)
+        if len(events) + len(lines) > 1:
+            kept = all_of(len(events) + len(lines), kept)
         subject = subjects.event(report.live.endpoint, EventKind.REPORTED)
         for message_id, event in events:
             self._publisher.publish(subject, event, message_id, kept)
+        for number, line in enumerate(lines):
+            self._publisher.publish_event(self._logged(report, line, f"{event_id}-log-{number}"), kept)
         return records
+
+    def _logged(self, report: Report, line: LoggedLine, event_id: str) -> LogReported:
+        return LogReported(
+            id=event_id,
+            source=self._source,
+            subject=report.live.endpoint,
+            time=utc(report.received_at),
+            data=LogLine(level=line.level, text=line.text, time=utc(line.time)),
+        )
 
     def observation_changed(
         self,
