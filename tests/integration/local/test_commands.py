@@ -66,7 +66,7 @@ def test_a_service_runs_in_place_of_the_command_and_takes_its_signals(
 def test_an_unknown_service_is_answered_with_those_there_are(tmp_path: Path) -> None:
     ended = run(tmp_path, "service", "gatway")
     assert ended.returncode == 2
-    assert "gateway, ingest, api, console" in ended.stderr
+    assert "gateway, ingest, operations, api, console" in ended.stderr
 
 
 def test_simulate_hands_its_options_over(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def told(name: str) -> Mapping[str, str]:
     ("variable", "services"),
     [
         ("FLOWNEXUS_DATABASE_URL", {"ingest", "api"}),
-        ("FLOWNEXUS_NATS_URL", {"gateway", "ingest", "api"}),
+        ("FLOWNEXUS_NATS_URL", {"gateway", "ingest", "operations", "api"}),
         ("FLOWNEXUS_TOKEN_SECRET", {"api"}),
         ("FLOWNEXUS_CONSOLE_SECRET", {"console"}),
         ("FLOWNEXUS_COAP_PORT", {"gateway"}),
