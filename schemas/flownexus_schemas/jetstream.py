@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 
 from nats.js import JetStreamContext
@@ -14,6 +15,8 @@ from flownexus_schemas.subjects import Bucket, Stream
 
 DUPLICATE_WINDOW_S = 120
 """Seconds in which a repeated `Nats-Msg-Id` is stored once. CoAP's MAX_TRANSMIT_SPAN is 45 s (RFC 7252, 4.8.2)."""
+
+FIRMWARE_LINKS_KEY_BYTES = 32
 
 WRONG_LAST_SEQUENCE = 10071
 """Error code of JetStream: the subject has another last message than the publisher rests on."""
@@ -66,6 +69,11 @@ def large_messages_config(replicas: int = 1) -> ObjectStoreConfig:
     )
 
 
+def firmware_config(replicas: int = 1) -> ObjectStoreConfig:
+    """The object store for firmware images, which stay until somebody removes them."""
+    return ObjectStoreConfig(bucket=subjects.FIRMWARE, storage=StorageType.FILE, replicas=replicas)
+
+
 async def provision(js: JetStreamContext, replicas: int = 1) -> None:
     """Create streams and buckets, bring existing streams up to date, store a default observation profile if none is.
 
@@ -88,6 +96,16 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
         await js.object_store(subjects.LARGE_MESSAGES)
     except BucketNotFoundError:
         await js.create_object_store(subjects.LARGE_MESSAGES, large_messages_config(replicas))
+    try:
+        await js.object_store(subjects.FIRMWARE)
+    except BucketNotFoundError:
+        await js.create_object_store(subjects.FIRMWARE, firmware_config(replicas))
+    keys = await js.key_value(Bucket.KEYS)
+    try:
+        await keys.get(subjects.FIRMWARE_LINKS_KEY)
+    except KeyNotFoundError:
+        with suppress(KeyWrongLastSequenceError):
+            await keys.create(subjects.FIRMWARE_LINKS_KEY, secrets.token_bytes(FIRMWARE_LINKS_KEY_BYTES))
     profiles = await js.key_value(Bucket.OBSERVATION_PROFILES)
     try:
         await profiles.get(DEFAULT_KEY)

@@ -40,6 +40,7 @@ class Bucket(StrEnum):
     OBSERVATION_PROFILES = "lwm2m_observation_profiles"
     OBJECT_MODELS = "lwm2m_object_models"
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
+    KEYS = "lwm2m_keys"
 
 
 LATE = "Flownexus-Late"
@@ -47,6 +48,13 @@ LATE = "Flownexus-Late"
 
 LARGE_MESSAGES = "lwm2m_large_messages"
 """Bucket of the object store: bodies of requests and answers that no message of NATS holds."""
+
+
+FIRMWARE = "lwm2m_firmware"
+"""Bucket of the object store: firmware images, by their id."""
+
+FIRMWARE_LINKS_KEY = "firmware-links"
+"""Key in KEYS: what links to firmware images are signed with, 32 bytes that `flownexus migrate` makes."""
 
 
 class EventKind(StrEnum):

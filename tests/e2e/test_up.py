@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -114,6 +115,21 @@ def test_operations_are_asked_for_followed_and_shown_in_the_terminal(system: Run
     assert "CONFIRMED" in run(system, "operations", "cancel", operation, expected=2)
     assert run(system, "operations", "cancel", "--batch", batch) == "0 cancelled\n"
     assert "no JSON" in run(system, "operations", "request", "{", "--endpoint=*", expected=2)
+
+
+def test_firmware_is_uploaded_linked_to_and_deleted_in_the_terminal(system: RunningSystem) -> None:
+    image = system.folder.parent / "thermometer.bin"
+    image.write_bytes(bytes(range(256)) * 1000)
+    named = ("--name=thermometer", "--version=1.4.0")
+    identifier, digest = run(system, "firmware", "upload", str(image), *named).split()
+    assert digest == hashlib.sha256(image.read_bytes()).hexdigest()
+    assert f"{identifier} thermometer 1.4.0 256000 bytes, thermometer.bin" in run(system, "firmware", "list")
+    link = run(system, "firmware", "link", identifier).strip()
+    assert httpx.get(link, trust_env=False).content == image.read_bytes()
+    assert "already" in run(system, "firmware", "upload", str(image), *named, expected=2)
+    assert run(system, "firmware", "delete", identifier) == "thermometer 1.4.0 deleted\n"
+    assert run(system, "firmware", "list") == ""
+    assert httpx.get(link, trust_env=False).status_code == 404
 
 
 def test_watch_shows_values_as_they_come(system: RunningSystem) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -28,6 +28,7 @@ TIMEOUT_S = 15.0
 RETRY_S = 0.5
 QUEUE_S = 40.0
 """Seconds that a request to a device may take beside the wait for the device itself."""
+UPLOAD_S = 600.0
 STREAM_SILENCE_S = 45.0
 """The api writes at least a comment every 15 s."""
 
@@ -290,6 +291,25 @@ class ApiClient:
         patience = httpx.Timeout(TIMEOUT_S, read=TIMEOUT_S + QUEUE_S)
         path = f"{API}/operations/batches/{quote(batch, safe='')}/cancel"
         return int(self._json(self._client.post(path, timeout=patience))["cancelled"])
+
+    def upload_firmware(self, content: IO[bytes], query: Mapping[str, str]) -> dict[str, Any]:
+        """Upload an image, read as it is sent: what was kept."""
+        patience = httpx.Timeout(UPLOAD_S)
+        return self._json(self._client.post(f"{API}/firmware", params=query, content=content, timeout=patience))
+
+    def firmware(self, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The images that meet the query, the newest first."""
+        yield from self._every(f"{API}/firmware", query)
+
+    def firmware_link(self, firmware: str, lifetime_s: int) -> str:
+        """A URL that gives an image without a login, for so many seconds."""
+        path = f"{API}/firmware/{quote(firmware, safe='')}/link"
+        made = self._json(self._client.post(path, params={"lifetime_s": lifetime_s}))
+        return f"{self._connection.api_url}{made['path']}"
+
+    def delete_firmware(self, firmware: str) -> dict[str, Any]:
+        """Remove an image: what it was."""
+        return self._json(self._client.delete(f"{API}/firmware/{quote(firmware, safe='')}"))
 
     def operation_events(self, query: Mapping[str, str]) -> Iterator[OperationEvent]:
         """What happens to operations from now on, without end."""

@@ -22,6 +22,7 @@ from flownexus_local.connection import read_connection
 from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
+from flownexus_local.firmware_commands import firmware_app
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
 from flownexus_local.model_commands import model_app
@@ -69,6 +70,7 @@ app.add_typer(profile_app, name="profiles")
 app.add_typer(undecoded_app, name="undecoded")
 app.add_typer(dead_letter_app, name="dead-letters")
 app.add_typer(operation_app, name="operations")
+app.add_typer(firmware_app, name="firmware")
 app.add_typer(device_app)
 app.add_typer(tag_app)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Identity, Index, Integer, text
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flownexus_schemas.tables.base import Base
@@ -69,14 +69,22 @@ class EndpointOperationChange(Base):
 
 
 class Firmware(Base):
-    """A firmware image that devices can download: its version, file name, URL and when it came and changed."""
+    """A firmware image that devices can download: its version, file name, and when it came and changed.
+
+    The image itself is in the object store under `id`; its URL is signed for each download.
+    """
 
     __tablename__ = "firmware"
+    __table_args__ = (UniqueConstraint("name", "version"),)
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    version: Mapped[str] = mapped_column(unique=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(doc="Of the package, as 5/0/6 of a device has it.")
+    version: Mapped[str] = mapped_column(doc="As 5/0/7 or 3/0/3 of a device has it once it runs.")
     file_name: Mapped[str]
-    download_url: Mapped[str]
+    size: Mapped[int] = mapped_column(doc="Bytes.")
+    sha256: Mapped[str] = mapped_column(doc="In hexadecimal.")
+    notes: Mapped[str | None]
+    uploaded_by: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -87,8 +95,8 @@ class FirmwareUpdate(Base):
     __tablename__ = "firmware_update"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
-    firmware_id: Mapped[int] = mapped_column(ForeignKey("firmware.id"))
+    endpoint: Mapped[str] = mapped_column(index=True)
+    firmware_id: Mapped[str]
     status: Mapped[str] = mapped_column(index=True)
     state: Mapped[int | None] = mapped_column(Integer)
     result: Mapped[int | None] = mapped_column(Integer)

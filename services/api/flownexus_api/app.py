@@ -21,6 +21,8 @@ from flownexus_api.routers import (
     dead_letters,
     endpoints,
     events,
+    firmware,
+    firmware_downloads,
     history,
     logs,
     models,
@@ -55,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     requests.router,
     operations.router,
     operation_batches.router,
+    firmware.router,
     profiles.router,
     profile_applications.router,
     models.router,
@@ -97,6 +100,7 @@ def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = 
     app.openapi = cache(lambda: document(app))  # type: ignore[method-assign]
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.include_router(firmware_downloads.router)
     app.router.routes.extend([*docs_routes(app), *health_routes(checks or {})])
     errors.install(app)
     app.add_middleware(Measured)

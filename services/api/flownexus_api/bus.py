@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
+from flownexus_runtime.firmware_links import FirmwareLinks
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_tags import LiveTags
 from flownexus_runtime.settings import ServiceSettings
@@ -30,6 +31,7 @@ class Bus:
         self._client: Client | None = None
         self._on_model = on_model
         self._buckets: dict[str, Bucket] = {}
+        self._links: FirmwareLinks | None = None
         self.tags = LiveTags()
 
     @property
@@ -53,6 +55,16 @@ class Bus:
         if self._client is None or not self._client.is_connected:
             raise Unavailable("The message bus is away; try again shortly.")
         return runtime_bus.jetstream(self._client)
+
+    async def firmware_links(self) -> FirmwareLinks:
+        """What signs links to firmware. Raises Unavailable."""
+        if self._links is None:
+            try:
+                keys = await self.jetstream().key_value(subjects.Bucket.KEYS)
+                self._links = FirmwareLinks((await keys.get(subjects.FIRMWARE_LINKS_KEY)).value or b"")
+            except (NatsError, TimeoutError) as error:
+                raise Unavailable("The key of links to firmware could not be read; try again shortly.") from error
+        return self._links
 
     async def request(self, payload: bytes, timeout_s: float, *among: str) -> bytes | None:
         """The reply to a request on the first of these subjects where somebody listens; None where nobody does.

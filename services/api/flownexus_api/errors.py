@@ -39,6 +39,10 @@ class NotAnswered(FlowNexusError):
     """The device is silent: it lost the request or its answer, or sleeps."""
 
 
+class TooLarge(CallerError):
+    """More bytes than are taken."""
+
+
 class TooManyAttempts(CallerError):
     """Come back after `retry_after_s` seconds."""
 
@@ -51,6 +55,7 @@ STATUS: Mapping[type[FlowNexusError], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotFound: HTTPStatus.NOT_FOUND,
     InvalidName: HTTPStatus.UNPROCESSABLE_ENTITY,
     Conflict: HTTPStatus.CONFLICT,

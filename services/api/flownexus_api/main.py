@@ -51,6 +51,7 @@ def main() -> None:
         bus=Bus(models.apply),
         tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s, settings.session_lifetime_s),
         models=models,
+        max_firmware_bytes=settings.max_firmware_bytes,
     )
     run(serve(settings, parts))
 

@@ -1,4 +1,4 @@
-"""The examples of operations in the OpenAPI document."""
+"""The examples of operations and firmware in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ data: {"specversion":"1.0","id":"6f1c2f0e-3040-cancelled","source":"/api","subje
 
 """
 
+FIRMWARE: dict[str, Any] = {
+    "id": "9f3c5d1e7a2b4c68",
+    "name": "thermometer",
+    "version": "1.4.0",
+    "file_name": "thermometer-1.4.0.bin",
+    "size": 262144,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "notes": None,
+    "uploaded_by": "olga",
+    "created_at": "2026-03-02T09:30:00Z",
+    "updated_at": "2026-03-02T09:30:00Z",
+}
+
 OPERATION_EXAMPLES: dict[str, dict[str, Any]] = {
     "BatchCancelled": {"batch": "b7d1", "cancelled": 12},
     "BatchRequest": {
@@ -77,6 +90,12 @@ OPERATION_EXAMPLES: dict[str, dict[str, Any]] = {
         "expires_at": "2999-12-31T00:00:00Z",
     },
     "EndpointOperation": OPERATION,
+    "Firmware": FIRMWARE,
+    "FirmwareLink": {
+        "path": "/fw/69a5c2d0.3nXv0Jq2Q1mQm5cA9Zr7vw/9f3c5d1e7a2b4c68",
+        "expires_at": "2026-03-03T09:30:00Z",
+    },
+    "Firmwares": {"items": [FIRMWARE], "next": None},
     "OperationBatch": {"batch": "b7d1", "operations": 20, "by_status": {"QUEUED": 12, "CONFIRMED": 8}},
     "OperationDetail": {**OPERATION, "history": STEPS},
     "OperationRequest": {

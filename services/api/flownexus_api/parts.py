@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from flownexus_api.bus import Bus
 from flownexus_api.throttle import LoginThrottle
 from flownexus_api.tokens import Tokens
+from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.live_models import LiveObjectModels
 
 MAX_HASHING = 2
@@ -30,10 +31,15 @@ class Parts:
     bus: Bus
     tokens: Tokens
     models: LiveObjectModels
+    max_firmware_bytes: int = 64 << 20
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HASHING))
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    images: FirmwareImages = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", FirmwareImages(self.bus.jetstream))
 
 
 def parts_of(request: Request) -> Parts:

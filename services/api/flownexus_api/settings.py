@@ -25,6 +25,7 @@ class ApiSettings(ServiceSettings):
         le=30 * 86_400,
         description="Seconds after a login for which its token can be renewed.",
     )
+    max_firmware_bytes: int = Field(default=64 << 20, ge=1, description="The largest firmware image that is taken.")
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")
 
     @field_validator("database_url")

@@ -1,0 +1,48 @@
+"""Links to firmware images: signed, for a while. The signature is in the path, as some clients drop the query."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+
+from flownexus_schemas.errors import FlowNexusError
+
+PREFIX = "fw"
+SIGNATURE_BYTES = 16
+_SEGMENT = re.compile(r"([0-9a-f]{1,12})\.([A-Za-z0-9_-]{22})")
+
+
+class LinkRefused(FlowNexusError):
+    """We did not sign this."""
+
+
+class LinkExpired(FlowNexusError):
+    """We signed it, and its time is over."""
+
+
+class FirmwareLinks:
+    """Of one key, which every service that makes or serves links reads from NATS."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def path(self, image: str, expires_at: int) -> str:
+        """`fw/<until when and signature>/<image>`, good until `expires_at`, Unix seconds. About 55 characters."""
+        return f"{PREFIX}/{expires_at:x}.{self._signature(image, expires_at)}/{image}"
+
+    def check(self, signed: str, image: str, now: float) -> None:
+        """The two last segments of a path. Raises LinkRefused, LinkExpired."""
+        match = _SEGMENT.fullmatch(signed)
+        if match is None:
+            raise LinkRefused("this is no link to firmware that was made here")
+        expires_at = int(match[1], 16)
+        if not hmac.compare_digest(match[2], self._signature(image, expires_at)):
+            raise LinkRefused("this link to firmware was not made here")
+        if now >= expires_at:
+            raise LinkExpired("the time of this link is over; ask for another")
+
+    def _signature(self, image: str, expires_at: int) -> str:
+        digest = hmac.new(self._key, f"{image}\0{expires_at:x}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest[:SIGNATURE_BYTES]).decode().rstrip("=")
