@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
-from flownexus_runtime.firmware_links import FirmwareLinks
+from flownexus_runtime.firmware_links import FirmwareLinks, load_links
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_tags import LiveTags
 from flownexus_runtime.settings import ServiceSettings
@@ -59,11 +59,7 @@ class Bus:
     async def firmware_links(self) -> FirmwareLinks:
         """What signs links to firmware. Raises Unavailable."""
         if self._links is None:
-            try:
-                keys = await self.jetstream().key_value(subjects.Bucket.KEYS)
-                self._links = FirmwareLinks((await keys.get(subjects.FIRMWARE_LINKS_KEY)).value or b"")
-            except (NatsError, TimeoutError) as error:
-                raise Unavailable("The key of links to firmware could not be read; try again shortly.") from error
+            self._links = await load_links(self.jetstream())
         return self._links
 
     async def request(self, payload: bytes, timeout_s: float, *among: str) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flownexus_gateway.transport.datagram import Option, uint
+from flownexus_runtime.firmware_links import LinkExpired, LinkRefused
 from flownexus_schemas.errors import FlowNexusError, InvalidName, NotFound, PeerError, Unavailable
 from flownexus_schemas.lwm2m.errors import InvalidRegistration, Lwm2mError, UnsupportedContentFormat, UnsupportedVersion
 
@@ -13,6 +14,7 @@ CONTENT = 0x45
 CONTINUE = 0x5F
 BAD_REQUEST = 0x80
 BAD_OPTION = 0x82
+FORBIDDEN = 0x83
 NOT_FOUND = 0x84
 METHOD_NOT_ALLOWED = 0x85
 REQUEST_ENTITY_INCOMPLETE = 0x88
@@ -28,6 +30,10 @@ class MethodNotAllowed(PeerError):
 
 class BadOption(PeerError):
     """A critical option that is not known here. RFC 7252, 5.4.1."""
+
+
+class NoSuchBlock(PeerError):
+    """A block after the end, or of a size that there is not. RFC 7959, 2.2."""
 
 
 class BlockMissing(PeerError):
@@ -54,9 +60,12 @@ _CODES: tuple[tuple[type[Exception], int | None], ...] = (
     (InvalidRegistration, BAD_REQUEST),
     (UnsupportedContentFormat, UNSUPPORTED_CONTENT_FORMAT),
     (Lwm2mError, BAD_REQUEST),
+    (LinkRefused, FORBIDDEN),
+    (LinkExpired, FORBIDDEN),
     (NotFound, NOT_FOUND),
     (MethodNotAllowed, METHOD_NOT_ALLOWED),
     (BadOption, BAD_OPTION),
+    (NoSuchBlock, BAD_REQUEST),
     (BlockMissing, REQUEST_ENTITY_INCOMPLETE),
     (TooLarge, REQUEST_ENTITY_TOO_LARGE),
     (InvalidName, BAD_REQUEST),

@@ -23,6 +23,7 @@ from flownexus_gateway.downlink.device_requests import DeviceRequests
 from flownexus_gateway.downlink.handing_over import HandingOver
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.request_tokens import RequestTokens
+from flownexus_gateway.firmware_downloads import FirmwareDownloads
 from flownexus_gateway.identity_claim import claim
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
 from flownexus_gateway.observations.observer import Observer
@@ -179,7 +180,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         publisher=publisher,
         gateway_id=gateway_id,
     )
-    server = RequestServer(Router(registrar, uplink).handle)
+    server = RequestServer(Router(registrar, uplink, FirmwareDownloads(js)).handle)
     handing_over = HandingOver(client, coap, table, registrar.heard, gateway_id)
     dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up, handing_over)
     expiry = Expiry(table, registrar, publisher, gateway_id)

@@ -7,12 +7,14 @@ import random
 
 from flownexus_gateway import errors, metrics
 from flownexus_gateway.errors import MethodNotAllowed, Overloaded
+from flownexus_gateway.firmware_downloads import FirmwareDownloads
 from flownexus_gateway.registrations.identifiers import digest
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.transport.datagram import Option
-from flownexus_gateway.transport.request import DELETE, POST, Answer, Request
+from flownexus_gateway.transport.request import DELETE, GET, POST, Answer, Request
 from flownexus_gateway.uplink.report import Report
 from flownexus_gateway.uplink.uplink import Uplink
+from flownexus_runtime import firmware_links as links
 from flownexus_schemas.errors import NotFound, Unavailable
 from flownexus_schemas.events import Trigger
 from flownexus_schemas.lwm2m.codecs import SUPPORTED
@@ -27,8 +29,8 @@ RETRY_AFTER_S = 30
 class Router:
     """Calls the handler of a path."""
 
-    def __init__(self, registrar: Registrar, uplink: Uplink) -> None:
-        self._registrar, self._uplink = registrar, uplink
+    def __init__(self, registrar: Registrar, uplink: Uplink, firmware: FirmwareDownloads) -> None:
+        self._registrar, self._uplink, self._firmware = registrar, uplink, firmware
 
     async def handle(self, request: Request) -> Answer:
         """Raises what `errors.code_of` takes."""
@@ -43,7 +45,9 @@ class Router:
                 return Answer(errors.DELETED)
             case ("dp",), code if code == POST:
                 return await self._send(request)
-            case ("rd",) | ("rd", _) | ("dp",), _:
+            case (links.PREFIX, signed, image), code if code == GET:
+                return await self._firmware.handle(request, signed, image)
+            case ("rd",) | ("rd", _) | ("dp",) | (links.PREFIX, _, _), _:
                 raise MethodNotAllowed("this path takes other methods")
         raise NotFound("there is nothing at this path")
 

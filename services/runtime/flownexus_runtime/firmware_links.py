@@ -7,7 +7,11 @@ import hashlib
 import hmac
 import re
 
-from flownexus_schemas.errors import FlowNexusError
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from flownexus_schemas import subjects
+from flownexus_schemas.errors import FlowNexusError, Unavailable
 
 PREFIX = "fw"
 SIGNATURE_BYTES = 16
@@ -46,3 +50,12 @@ class FirmwareLinks:
     def _signature(self, image: str, expires_at: int) -> str:
         digest = hmac.new(self._key, f"{image}\0{expires_at:x}".encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest[:SIGNATURE_BYTES]).decode().rstrip("=")
+
+
+async def load_links(js: JetStreamContext) -> FirmwareLinks:
+    """With the key that all services share. Raises Unavailable."""
+    try:
+        keys = await js.key_value(subjects.Bucket.KEYS)
+        return FirmwareLinks((await keys.get(subjects.FIRMWARE_LINKS_KEY)).value or b"")
+    except (NatsError, TimeoutError) as error:
+        raise Unavailable("The key of links to firmware could not be read; try again shortly.") from error

@@ -33,6 +33,7 @@ class Option(IntEnum):
     """RFC 7252, 12.2; RFC 7641, 2; RFC 7959, 2.1. All that the gateway reads or writes."""
 
     URI_HOST = 3
+    ETAG = 4
     OBSERVE = 6
     URI_PORT = 7
     LOCATION_PATH = 8
@@ -43,6 +44,7 @@ class Option(IntEnum):
     ACCEPT = 17
     BLOCK2 = 23
     BLOCK1 = 27
+    SIZE2 = 28
     SIZE1 = 60
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flownexus_gateway.transport.datagram import Message
 from flownexus_gateway.transport.peer import Peer
 
+GET = 1
 POST = 2
 DELETE = 4
 

@@ -27,7 +27,7 @@ from flownexus_gateway.transport.datagram import (
 )
 from flownexus_gateway.transport.duplicates import AnsweredRequests
 from flownexus_gateway.transport.peer import Peer
-from flownexus_gateway.transport.request import POST, Answer, Request
+from flownexus_gateway.transport.request import GET, POST, Answer, Request
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,9 @@ _MAX_UNDER_WAY = 10_000
 
 
 class RequestServer:
-    """Hands each request to `handle` once."""
+    """Hands each request to `handle` once; a GET, which changes nothing, each time that it comes: the blocks of a
+    download would fill the memory. RFC 7252, 4.5.
+    """
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
@@ -59,11 +61,13 @@ class RequestServer:
         if _is_register(message, path):
             # The registrar tells a retransmission from the Register of a rebooted device.
             self._answered.forget(peer.socket_address, message.message_id)
-        known = self._answered.find(peer.socket_address, message.message_id, data, now)
-        if known is not None:
-            if known.answer is not None:
-                peer.send(known.answer)
-            return
+        is_remembered = message.code != GET
+        if is_remembered:
+            known = self._answered.find(peer.socket_address, message.message_id, data, now)
+            if known is not None:
+                if known.answer is not None:
+                    peer.send(known.answer)
+                return
         if len(self._tasks) >= _MAX_UNDER_WAY:
             metrics.UNACKNOWLEDGED.inc()
             return
@@ -76,8 +80,9 @@ class RequestServer:
             message.uint(Option.CONTENT_FORMAT),
             now,
         )
-        self._answered.begin(peer.socket_address, message.message_id, data, now)
-        task = asyncio.create_task(self._serve(request, data))
+        if is_remembered:
+            self._answered.begin(peer.socket_address, message.message_id, data, now)
+        task = asyncio.create_task(self._serve(request, data, is_remembered=is_remembered))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -94,7 +99,7 @@ class RequestServer:
             for task in late:
                 task.cancel()
 
-    async def _serve(self, request: Request, data: bytes) -> None:
+    async def _serve(self, request: Request, data: bytes, *, is_remembered: bool) -> None:
         message, peer = request.message, request.peer
         reply: bytes | None = None
         try:
@@ -102,7 +107,8 @@ class RequestServer:
             if answer is not None:
                 reply = _reply(message, answer)
         finally:
-            self._answered.end(peer.socket_address, message.message_id, data, reply)
+            if is_remembered:
+                self._answered.end(peer.socket_address, message.message_id, data, reply)
         if reply is not None:
             peer.send(reply)
         else:
