@@ -109,17 +109,23 @@ async def request(bus: Bus, operation: Operation) -> Operation:
     )
     if await _append(bus, event, after=0):
         return operation
-    known, _ = await load(bus, operation.id)
+    known, _ = await load(bus, operation.id, operation.endpoint)
     asked_again = operation.model_copy(update={"requested_at": known.requested_at})
     if _wish(known) != _wish(asked_again):
         raise InvalidRequest("header.idempotency-key: it was used for another request; choose a new one.")
     return known
 
 
-async def load(bus: Bus, operation_id: str) -> tuple[Operation, int]:
-    """The operation as it stands, and the sequence that says so. Raises NotFound, Unavailable."""
+async def load(bus: Bus, operation_id: str, endpoint: str | None = None) -> tuple[Operation, int]:
+    """The operation as it stands, and the sequence that says so. Raises NotFound, Unavailable.
+
+    Without the endpoint NATS looks through all of them.
+    """
+    subject = (
+        subjects.operation_of_any(operation_id) if endpoint is None else subjects.operation(endpoint, operation_id)
+    )
     try:
-        message = await bus.jetstream().get_last_msg(Stream.OPERATIONS, subjects.operation_of_any(operation_id))
+        message = await bus.jetstream().get_last_msg(Stream.OPERATIONS, subject)
     except NotFoundError as error:
         raise unknown_operation(operation_id) from error
     except _AWAY as error:
@@ -130,10 +136,10 @@ async def load(bus: Bus, operation_id: str) -> tuple[Operation, int]:
         raise unknown_operation(operation_id) from error
 
 
-async def cancel(bus: Bus, operation_id: str, who: Person) -> Operation:
+async def cancel(bus: Bus, operation_id: str, who: Person, endpoint: str | None = None) -> Operation:
     """Take it back while it is queued. Raises NotFound, Conflict where it is queued no more, Unavailable."""
     for _ in range(MAX_RACES):
-        known, sequence = await load(bus, operation_id)
+        known, sequence = await load(bus, operation_id, endpoint)
         now = datetime.now(UTC)
         cancelled = apply(known, Cancelled(who.name), now)
         event = OperationCancelled(

@@ -140,7 +140,7 @@ async def get_batch(*, _: Viewer, database: Database, batch: BatchId) -> Operati
 @router.post("/batches/{batch}/cancel", responses=answers(401, 403, 404, 422, 503))
 async def cancel_batch(*, who: BriefOperator, parts: PartsDep, batch: BatchId, http: Request) -> BatchCancelled:
     """Take back all operations of a batch that are queued. For operators."""
-    query = select(Kept.id, Kept.status).where(Kept.batch == batch)
+    query = select(Kept.id, Kept.endpoint, Kept.status).where(Kept.batch == batch)
     async with parts.engine.begin() as connection:
         known = (await connection.execute(query)).all()
     if not known:
@@ -148,16 +148,16 @@ async def cancel_batch(*, who: BriefOperator, parts: PartsDep, batch: BatchId, h
     await write_down(parts, who, "operation.batch-cancelled", batch, http)
     at_a_time = asyncio.Semaphore(AT_A_TIME)
 
-    async def one(operation_id: str) -> bool:
+    async def one(operation: Row[str, str, str]) -> bool:
         async with at_a_time:
             try:
-                await cancel(parts.bus, operation_id, who)
+                await cancel(parts.bus, operation.id, who, operation.endpoint)
             except Conflict:
                 return False
             return True
 
     # The tables may be behind: what was sent and is queued again counts too.
-    waiting = [row.id for row in known if row.status in {OperationStatus.QUEUED, OperationStatus.SENDING}]
+    waiting = [row for row in known if row.status in {OperationStatus.QUEUED, OperationStatus.SENDING}]
     return BatchCancelled(batch=batch, cancelled=sum(await asyncio.gather(*map(one, waiting))))
 
 
