@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from conftest import ServiceFactory
 
 FIRMWARE = "/api/v1/firmware"
-IMAGE = random.Random(7).randbytes(700_001)  # some chunks of the object store, and a part of one
-LIMIT = 1_000_000
+IMAGE = random.Random(7).randbytes(1_300_001)  # more than stays in memory, in chunks and a part of one
+LIMIT = 2_000_000
 QUERY = {"name": "thermometer", "version": "1.4.0", "file_name": "thermometer 1.4.bin"}
 
 
