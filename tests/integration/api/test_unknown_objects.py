@@ -95,8 +95,8 @@ async def test_what_no_model_names_is_listed_kept_and_typed_when_its_model_is_up
             await silos.read(name, path, payload, content_format)
 
     async def all_kept() -> list[dict[str, Any]] | None:
-        found = await silos.unknown()
-        return found if found and found[0]["resources"] and len(await silos.fills("silo-2")) == 4 else None
+        kept = [len(await silos.fills(name)) for name in silos.devices]
+        return await silos.unknown() if kept == [4, 4] else None
 
     kept: list[dict[str, Any]] = await until(all_kept, 20, "the unknown object")
     (listed,) = kept
