@@ -132,6 +132,43 @@ class ObserveComposite(Command):
     event_type: str | None = None
 
 
+ImageId = Annotated[str, Field(pattern=r"^([0-9a-f]{2}){1,32}$", description="Id of a firmware image.")]
+UpdateId = Annotated[
+    str, Field(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The firmware update that this is a part of.")
+]
+FirmwareInstance = Annotated[int, Field(ge=0, le=65534, description="Object instance of object 5.")]
+
+
+class OfferFirmware(Command):
+    """Write a signed link to a firmware image to the Package URI: the device pulls it. The link is the answer's
+    `location`. LwM2M Core 1.1.1, E.6.
+    """
+
+    operation: Literal["offer-firmware"] = "offer-firmware"
+    firmware: ImageId
+    update_id: UpdateId
+    scheme: Literal["coap", "coaps", "http", "https"]
+    link_lifetime_s: int = Field(gt=0, le=366 * 86400, description="Seconds for which the link is good.")
+    instance: FirmwareInstance = 0
+
+
+class PushFirmware(Command):
+    """Write a part of a firmware image to the Package, block by block: from `offset` on, for about `slice_s` seconds.
+
+    The answer has 2.31 where there is more to send, else the device's code; `transferred` is where the next part
+    begins, with `block_size` and the same `token`. LwM2M Core 1.1.1, E.6; RFC 7959, 2.5.
+    """
+
+    operation: Literal["push-firmware"] = "push-firmware"
+    firmware: ImageId
+    update_id: UpdateId
+    offset: int = Field(default=0, ge=0, description="Bytes that the device has.")
+    token: str = Field(pattern=r"^([0-9a-f]{2}){1,8}$", description="In hex, the same for all parts of a transfer.")
+    block_size: Literal[16, 32, 64, 128, 256, 512, 1024] = 1024
+    slice_s: float = Field(default=10.0, gt=0, le=300)
+    instance: FirmwareInstance = 0
+
+
 AnyCommand = Annotated[
     ReadResource
     | DiscoverResources
@@ -144,7 +181,9 @@ AnyCommand = Annotated[
     | CancelObservation
     | ReadComposite
     | WriteComposite
-    | ObserveComposite,
+    | ObserveComposite
+    | OfferFirmware
+    | PushFirmware,
     Field(discriminator="operation"),
 ]
 
@@ -166,8 +205,12 @@ class CommandAnswer(Frozen):
     code: str = Field(examples=["2.05"])
     values: tuple[AnsweredValue, ...] = ()
     diagnostic: str | None = None
-    location: str | None = Field(default=None, description="Path of a created object instance.")
+    location: str | None = Field(
+        default=None, description="Path of a created object instance; the link that was written to a Package URI."
+    )
     links: str | None = Field(default=None, description="CoRE links answered to a Discover.")
+    transferred: int | None = Field(default=None, ge=0, description="Bytes of a package that the device has.")
+    block_size: int | None = Field(default=None, description="Bytes of a block of a package, as the device wants it.")
 
 
 class CommandFailure(Frozen):

@@ -28,6 +28,7 @@ from flownexus_schemas import commands, events, profile_standing
 from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.dead_letters import DeadLetter
 from flownexus_schemas.endpoint_tags import EndpointTags
+from flownexus_schemas.firmware.progress import FirmwareProgress
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
 from flownexus_schemas.subjects import Stream
@@ -47,6 +48,8 @@ COMMANDS: tuple[type[commands.Command], ...] = (
     commands.ReadComposite,
     commands.WriteComposite,
     commands.ObserveComposite,
+    commands.OfferFirmware,
+    commands.PushFirmware,
 )
 MESSAGES: tuple[type[BaseModel], ...] = (
     *events.KINDS,
@@ -55,6 +58,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     commands.CommandFailure,
     DeadLetter,
     EndpointTags,
+    FirmwareProgress,
     profile_standing.AskProfile,
     profile_standing.ProfileStanding,
     ObservationProfile,
@@ -110,6 +114,15 @@ def asyncapi() -> dict[str, Any]:
         parameters={"service": {"description": "The service that set the message aside.", "examples": ["ingest"]}},
     )
     operations["publish_dead_letter"] = _operation("send", "dead_letter", ["DeadLetter"], _summary(DeadLetter))
+    channels["firmware_progress"] = Channel(
+        address="lwm2m.firmware-progress.{update}",
+        description="In no stream: how it stands is in the update itself.",
+        messages={FirmwareProgress.__name__: message(FirmwareProgress, "application/json")},
+        parameters={"update": {"description": "Id of the firmware update.", "examples": ["01JD5ZK3"]}},
+    )
+    operations["publish_firmware_progress"] = _operation(
+        "send", "firmware_progress", ["FirmwareProgress"], _summary(FirmwareProgress)
+    )
     requests_and_answer: list[type[BaseModel]] = [*COMMANDS, commands.CommandAnswer, commands.CommandFailure]
     channels["gateway_request"] = Channel(
         address="lwm2m.gateway.{gateway}.request",

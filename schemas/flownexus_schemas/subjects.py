@@ -73,6 +73,7 @@ ALL_OPERATIONS = "lwm2m.operation.>"
 OPERATION_STATES = "lwm2m.operation.*.*"
 """The filter of what became of operations, without the answers of gateways below them."""
 ALL_FIRMWARE = "lwm2m.firmware.>"
+ALL_FIRMWARE_PROGRESS = "lwm2m.firmware-progress.*"
 ALL_OPERATIONS_ALIVE = "lwm2m.operations.*.alive"
 ANSWERED = "answered"
 ANY_GATEWAY_REQUEST = "lwm2m.gateways.request"
@@ -190,6 +191,11 @@ def operations_alive(replica: str) -> str:
 def firmware(endpoint: str, update_id: str) -> str:
     """`lwm2m.firmware.<endpoint>.<update id>` in LWM2M_OPERATIONS. Raises InvalidName."""
     return f"lwm2m.firmware.{endpoint_token(endpoint)}.{_plain(update_id)}"
+
+
+def firmware_progress(update_id: str) -> str:
+    """`lwm2m.firmware-progress.<update id>`, in no stream: how far a device's download is. Raises InvalidName."""
+    return f"lwm2m.firmware-progress.{_plain(update_id)}"
 
 
 def dead_letter(service: str) -> str:

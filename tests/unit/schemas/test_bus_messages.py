@@ -24,6 +24,7 @@ from flownexus_schemas.subjects import EventKind
 
 NOW = "2026-11-22T12:00:00Z"
 OBSERVATION = {"token": "0a0b", "paths": ["10300"]}
+FIRMWARE = {"firmware": "0123456789abcdef", "update_id": "u-1"}
 REGISTRATION = {
     "registration_id": "a1",
     "lifetime_s": 600,
@@ -218,6 +219,14 @@ def test_command_refuses_what_is_no_path(path: str) -> None:
         {"operation": "write-attributes", "path": "3/0", "attributes": {"colour": 1}},
         {"operation": "reboot", "path": "3/0/4"},
         {"path": "3/0"},
+        {"operation": "offer-firmware", **FIRMWARE, "scheme": "ftp", "link_lifetime_s": 60},
+        {"operation": "offer-firmware", **FIRMWARE, "scheme": "coap", "link_lifetime_s": 0},
+        {"operation": "offer-firmware", **FIRMWARE, "update_id": "a/b", "scheme": "coap", "link_lifetime_s": 60},
+        {"operation": "push-firmware", **FIRMWARE, "token": "01", "block_size": 500},
+        {"operation": "push-firmware", **FIRMWARE, "token": "0"},
+        {"operation": "push-firmware", **FIRMWARE, "token": ""},
+        {"operation": "push-firmware", **FIRMWARE, "token": "010203040506070809"},
+        {"operation": "push-firmware", **FIRMWARE, "token": "01", "offset": -1},
     ],
 )
 def test_command_that_says_nothing_or_too_much_is_refused(command: dict[str, object]) -> None:
@@ -232,6 +241,14 @@ def test_write_keeps_what_it_does_not_name_unless_told() -> None:
     assert command.operation == "write"
     assert command.replace is False
     assert command.values[0].type is None
+
+
+def test_push_begins_with_the_first_byte_in_the_largest_blocks_unless_told() -> None:
+    command = command_adapter.validate_python(
+        {"operation": "push-firmware", "endpoint": "a", **FIRMWARE, "token": "0a0b"}
+    )
+    assert command.operation == "push-firmware"
+    assert (command.offset, command.block_size, command.instance) == (0, 1024, 0)
 
 
 def test_answer_may_be_a_code_alone() -> None:

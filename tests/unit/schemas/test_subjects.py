@@ -111,10 +111,13 @@ MAKERS: list[Callable[[str], str]] = [
     lambda name: subjects.firmware("a", name),
     subjects.dead_letter,
     subjects.gateway_request,
+    subjects.firmware_progress,
 ]
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=["operation", "firmware", "dead_letter", "gateway_request"])
+@pytest.mark.parametrize(
+    "make", MAKERS, ids=["operation", "firmware", "dead_letter", "gateway_request", "firmware_progress"]
+)
 @pytest.mark.parametrize("name", ["", "a.b", "*", ">", "a b", "a\n", "ä", "x" * 65])
 def test_name_of_our_own_that_would_break_out_is_refused(make: Callable[[str], str], name: str) -> None:
     with pytest.raises(CallerError):

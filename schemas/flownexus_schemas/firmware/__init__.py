@@ -1,0 +1,1 @@
+"""Firmware updates: what the services tell each other of them."""
