@@ -26,6 +26,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from flownexus_schemas import commands, events, profile_standing
 from flownexus_schemas.cloudevent import CONTENT_TYPE
+from flownexus_schemas.credentials import PskCredential, X509Credential
 from flownexus_schemas.dead_letters import DeadLetter
 from flownexus_schemas.endpoint_tags import EndpointTags
 from flownexus_schemas.firmware.progress import FirmwareProgress
@@ -62,7 +63,9 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     profile_standing.AskProfile,
     profile_standing.ProfileStanding,
     ObservationProfile,
+    PskCredential,
     StoredRegistration,
+    X509Credential,
 )
 
 _ENDPOINT = {

@@ -40,6 +40,7 @@ class Bucket(StrEnum):
     OBSERVATION_PROFILES = "lwm2m_observation_profiles"
     OBJECT_MODELS = "lwm2m_object_models"
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
+    CREDENTIALS = "lwm2m_credentials"
     KEYS = "lwm2m_keys"
 
 

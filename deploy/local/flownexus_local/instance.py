@@ -34,6 +34,7 @@ class Secrets(BaseModel):
     postgres_password: str = Field(default_factory=_secret)
     database_password: str = Field(default_factory=_secret)
     token_secret: str = Field(default_factory=_secret)
+    credentials_key: str = Field(default_factory=_secret)
     console_secret: str = Field(default_factory=_secret)
     admin_password: str | None = None
 
@@ -83,11 +84,12 @@ class Instance:
             lock.release()
 
     def secrets(self) -> Secrets:
-        """The secrets of this system, generated at the first call."""
+        """The secrets of this system, generated at the first call that needs them."""
         try:
             kept = Secrets.model_validate_json(self._secrets_file.read_bytes())
         except FileNotFoundError:
             kept = Secrets()
+        if not kept.model_fields_set >= Secrets.model_fields.keys():
             self.keep(kept)
         return kept
 

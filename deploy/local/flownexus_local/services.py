@@ -24,6 +24,7 @@ class Wiring(BaseModel):
     console_port: int
     token_secret: str
     console_secret: str
+    credentials_key: str
     object_model_folders: str
     log_level: str
 
@@ -66,6 +67,7 @@ def _gateway(wiring: Wiring) -> Environment:
     return {
         "FLOWNEXUS_COAP_HOST": wiring.coap_host,
         "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),
+        "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
         "FLOWNEXUS_OBJECT_MODEL_FOLDERS": wiring.object_model_folders,
     }
 
@@ -76,6 +78,7 @@ def _api(wiring: Wiring) -> Environment:
         "FLOWNEXUS_API_HOST": wiring.api_host,
         "FLOWNEXUS_API_PORT": str(wiring.api_port),
         "FLOWNEXUS_TOKEN_SECRET": wiring.token_secret,
+        "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
     }
 
 

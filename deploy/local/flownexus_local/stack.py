@@ -158,6 +158,7 @@ class Stack:
             console_port=settings.console_port,
             token_secret=secrets.token_secret,
             console_secret=secrets.console_secret,
+            credentials_key=secrets.credentials_key,
             object_model_folders=json.dumps([str(folder.absolute()) for folder in settings.object_model_folders]),
             log_level=settings.log_level,
         )

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from flownexus_api.database import driver_url
 from flownexus_api.tokens import SESSION_LIFETIME_S
+from flownexus_runtime.sealing import CredentialsKey
 from flownexus_runtime.settings import ServiceSettings
 
 
@@ -18,6 +19,7 @@ class ApiSettings(ServiceSettings):
     api_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token_secret: SecretStr = Field(min_length=32, description="Key that signs access tokens, >= 32 characters.")
+    credentials_key: CredentialsKey | None = None
     token_lifetime_s: int = Field(default=900, ge=5, le=86_400, description="Seconds an access token is good for.")
     session_lifetime_s: int = Field(
         default=SESSION_LIFETIME_S,

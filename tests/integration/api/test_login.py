@@ -96,7 +96,7 @@ def token(secret: str = SECRET, **changes: object) -> str:
         token(auth_time=None),
         token(sub="vera"),
         token(sub="99999"),
-        jwt.encode({"iss": "flownexus", "sub": "1", "iat": 1, "exp": 4_000_000_000}, None, "none"),
+        jwt.encode({"iss": "flownexus", "sub": "1", "iat": 1, "exp": 4_000_000_000}, "", "none"),
         "nonsense",
         "",
     ],

@@ -69,6 +69,16 @@ def test_each_service_runs_a_command_that_the_image_has() -> None:
     assert DOCUMENT["services"]["migrate"]["command"] == ["migrate"]
 
 
+def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(tmp_path: Path) -> None:
+    script, written = tmp_path / "make-secrets", tmp_path / ".env"
+    script.write_bytes((COMPOSE / "make-secrets").read_bytes())
+    written.write_text("NATS_PASSWORD=old\n")
+    subprocess.run(["sh", script], check=True, capture_output=True)
+    lines = dict(line.split("=", 1) for line in written.read_text().splitlines())
+    assert lines["NATS_PASSWORD"] == "old"
+    assert len(lines["CREDENTIALS_KEY"]) > 32
+
+
 def test_no_secret_has_a_default_and_all_are_generated(secrets: dict[str, str]) -> None:
     text = (COMPOSE / "compose.yaml").read_text()
     used = set(re.findall(r"\$\{(\w+)", text))

@@ -18,12 +18,20 @@ def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((instance.folder / "secrets.json").stat().st_mode) == 0o600
 
 
+def test_a_secret_that_a_newer_version_needs_is_made_once_and_kept(tmp_path: Path) -> None:
+    instance = Instance(tmp_path / "one")
+    (instance.folder / "secrets.json").write_text('{"nats_password": "old"}')
+    made = instance.secrets()
+    assert made.nats_password == "old"
+    assert instance.secrets() == made
+
+
 def test_secrets_are_generated_once_and_differ_between_systems(tmp_path: Path) -> None:
     one = Instance(tmp_path / "one").secrets()
     assert Instance(tmp_path / "one").secrets() == one
     other = Instance(tmp_path / "other").secrets()
     generated = {*one.model_dump().values(), *other.model_dump().values()} - {None}
-    assert len(generated) == 10
+    assert len(generated) == 12
     assert all(len(secret) >= 32 for secret in generated)
 
 

@@ -19,6 +19,7 @@ WIRING = Wiring(
     console_port=8080,
     token_secret="t" * 32,
     console_secret="c" * 32,
+    credentials_key="k" * 32,
     object_model_folders='["/models"]',
     log_level="info",
 )
@@ -37,6 +38,7 @@ def told(name: str) -> Mapping[str, str]:
         ("FLOWNEXUS_NATS_URL", {"gateway", "ingest", "operations", "api"}),
         ("FLOWNEXUS_TOKEN_SECRET", {"api"}),
         ("FLOWNEXUS_CONSOLE_SECRET", {"console"}),
+        ("FLOWNEXUS_CREDENTIALS_KEY", {"gateway", "api"}),
         ("FLOWNEXUS_COAP_PORT", {"gateway"}),
         ("FLOWNEXUS_OBJECT_MODEL_FOLDERS", {"gateway", "ingest", "api"}),
     ],

@@ -1,0 +1,103 @@
+"""Credentials of devices as the KV bucket has them, found by what a device shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import structlog
+from pydantic import ValidationError
+
+from flownexus_runtime.sealing import Sealer
+from flownexus_schemas.credentials import PskCredential, X509Credential, stored_credential
+
+log = structlog.get_logger(__name__)
+
+AnyCredential = PskCredential | X509Credential
+OnChange = Callable[[str], None]
+"""Told the id of a credential that is another one now, or gone."""
+
+
+class LiveCredentials:
+    """Changes as the bucket does. An entry that cannot be read counts as none: nobody gets in by it.
+
+    `revision`: the last one that was applied.
+    """
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._by_id: dict[str, AnyCredential] = {}
+        self._by_shown: dict[str, dict[str, AnyCredential]] = {}
+        self._revisions: dict[str, int] = {}
+        self.revision = 0
+        self.on_change: OnChange = _nothing
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, credential_id: str) -> AnyCredential | None:
+        return self._by_id.get(credential_id)
+
+    def of_identity(self, identity: str) -> list[PskCredential]:
+        """All with this PSK identity, whatever their state, the newest first."""
+        found = [one for one in self._shown(f"psk:{identity}") if isinstance(one, PskCredential)]
+        return sorted(found, key=_newest_first)
+
+    def of_subjects(self, subjects: Iterable[str]) -> list[X509Credential]:
+        """All that one of these subjects of a certificate matches, whatever their state, the newest first."""
+        found = [one for name in subjects for one in self._shown(name) if isinstance(one, X509Credential)]
+        return sorted(found, key=_newest_first)
+
+    def key(self, credential: PskCredential) -> bytes:
+        """The pre-shared key itself. Raises NotOpened."""
+        return self._sealer.open(credential.sealed_key, credential.binding)
+
+    def apply(self, key: str, value: bytes | None, revision: int) -> None:
+        """Take over an entry of the bucket, unless a newer one of it was."""
+        self.revision = max(self.revision, revision)
+        if revision < self._revisions.get(key, 0):
+            return
+        self._revisions[key] = revision
+        former, current = self._by_id.get(key), self._read(key, value, revision)
+        if former is not None:
+            del self._by_id[key]
+            names = self._by_shown[_shown_by(former)]
+            del names[key]
+            if not names:
+                del self._by_shown[_shown_by(former)]
+        if current is not None:
+            self._by_id[key] = current
+            self._by_shown.setdefault(_shown_by(current), {})[key] = current
+        if former != current:
+            self.on_change(key)
+
+    def _shown(self, name: str) -> Iterable[AnyCredential]:
+        return self._by_shown.get(name, {}).values()
+
+    @staticmethod
+    def _read(key: str, value: bytes | None, revision: int) -> AnyCredential | None:
+        if value is None:
+            return None
+        try:
+            credential = stored_credential.validate_json(value)
+        except ValidationError as error:
+            # Without the input: it may hold a key.
+            reason = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            log.error("credential.unreadable", key=key, revision=revision, error=reason)
+            return None
+        if credential.id != key:
+            log.error("credential.unreadable", key=key, revision=revision, error="the entry is that of another id")
+            return None
+        return credential
+
+
+def _shown_by(credential: AnyCredential) -> str:
+    """What a device shows that has it; kinds of subjects and `psk` are different words."""
+    return f"psk:{credential.identity}" if isinstance(credential, PskCredential) else credential.subject
+
+
+def _newest_first(credential: AnyCredential) -> tuple[float, str]:
+    return -credential.created_at, credential.id
+
+
+def _nothing(_: str) -> None:
+    """Nobody waits for changes."""
