@@ -29,6 +29,7 @@ from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.credentials import PskCredential, X509Credential
 from flownexus_schemas.dead_letters import DeadLetter
 from flownexus_schemas.endpoint_tags import EndpointTags
+from flownexus_schemas.firmware.messages import FirmwareUpdateChanged
 from flownexus_schemas.firmware.progress import FirmwareProgress
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
@@ -60,6 +61,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     DeadLetter,
     EndpointTags,
     FirmwareProgress,
+    FirmwareUpdateChanged,
     profile_standing.AskProfile,
     profile_standing.ProfileStanding,
     ObservationProfile,
@@ -117,6 +119,18 @@ def asyncapi() -> dict[str, Any]:
         parameters={"service": {"description": "The service that set the message aside.", "examples": ["ingest"]}},
     )
     operations["publish_dead_letter"] = _operation("send", "dead_letter", ["DeadLetter"], _summary(DeadLetter))
+    channels["firmware_update"] = Channel(
+        address="lwm2m.firmware.{endpoint}.{update}",
+        description=f"In the JetStream stream {Stream.OPERATIONS}.",
+        messages={FirmwareUpdateChanged.__name__: message(FirmwareUpdateChanged, CONTENT_TYPE)},
+        parameters={
+            "endpoint": _ENDPOINT,
+            "update": {"description": "Id of the firmware update.", "examples": ["4f2a90c1d3b55e07"]},
+        },
+    )
+    operations["publish_firmware_update"] = _operation(
+        "send", "firmware_update", ["FirmwareUpdateChanged"], _summary(FirmwareUpdateChanged)
+    )
     channels["firmware_progress"] = Channel(
         address="lwm2m.firmware-progress.{update}",
         description="In no stream: how it stands is in the update itself.",

@@ -74,6 +74,8 @@ ALL_OPERATIONS = "lwm2m.operation.>"
 OPERATION_STATES = "lwm2m.operation.*.*"
 """The filter of what became of operations, without the answers of gateways below them."""
 ALL_FIRMWARE = "lwm2m.firmware.>"
+FIRMWARE_UPDATES = "lwm2m.firmware.*.*"
+"""The filter of every firmware update of every endpoint."""
 ALL_FIRMWARE_PROGRESS = "lwm2m.firmware-progress.*"
 ALL_OPERATIONS_ALIVE = "lwm2m.operations.*.alive"
 ANSWERED = "answered"
@@ -192,6 +194,24 @@ def operations_alive(replica: str) -> str:
 def firmware(endpoint: str, update_id: str) -> str:
     """`lwm2m.firmware.<endpoint>.<update id>` in LWM2M_OPERATIONS. Raises InvalidName."""
     return f"lwm2m.firmware.{endpoint_token(endpoint)}.{_plain(update_id)}"
+
+
+def firmware_updates_of(endpoint: str) -> str:
+    """The filter that matches every firmware update of one endpoint."""
+    return f"lwm2m.firmware.{endpoint_token(endpoint)}.*"
+
+
+def firmware_update_of_any(update_id: str) -> str:
+    """The filter that matches one firmware update, whichever endpoint it is of. Raises InvalidName."""
+    return f"lwm2m.firmware.*.{_plain(update_id)}"
+
+
+def firmware_of_subject(subject: str) -> tuple[str, str]:
+    """Endpoint name and update id. Raises InvalidName."""
+    parts = subject.split(".")
+    if parts[:2] != ["lwm2m", "firmware"] or len(parts) != 4:
+        raise InvalidName(f"{subject[:120]!r} names no firmware update")
+    return endpoint_of_token(parts[2]), parts[3]
 
 
 def firmware_progress(update_id: str) -> str:

@@ -106,6 +106,15 @@ def test_subject_without_an_endpoint_is_refused(subject: str) -> None:
         subjects.endpoint_of_subject(subject)
 
 
+@pytest.mark.parametrize(
+    "subject", ["lwm2m.firmware.a", "lwm2m.firmware.a.b.c", "lwm2m.operation.a.b", "a.firmware.b.c"]
+)
+def test_subject_of_no_firmware_update_is_refused(subject: str) -> None:
+    with pytest.raises(InvalidName):
+        subjects.firmware_of_subject(subject)
+    assert subjects.firmware_of_subject(subjects.firmware("a.b", "7")) == ("a.b", "7")
+
+
 MAKERS: list[Callable[[str], str]] = [
     lambda name: subjects.operation("a", name),
     lambda name: subjects.firmware("a", name),
@@ -130,6 +139,8 @@ def test_subjects_lie_in_their_streams() -> None:
     assert subjects.event("a", EventKind.LOG) == subjects.events_of_kind(EventKind.LOG).replace("*", "a")
     assert subjects.operation("a", "1").startswith(subjects.ALL_OPERATIONS.removesuffix(">"))
     assert subjects.firmware("a", "1").startswith(subjects.ALL_FIRMWARE.removesuffix(">"))
+    assert subjects.firmware("a", "1") == subjects.firmware_updates_of("a").replace("*", "1")
+    assert subjects.firmware("a", "1") == subjects.firmware_update_of_any("1").replace("*", "a")
     assert subjects.dead_letter("ingest").startswith(subjects.ALL_DEAD_LETTERS.removesuffix(">"))
 
 
