@@ -125,6 +125,20 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         int | None,
         port_option("Port of PostgreSQL, on this machine only; a free one by default.", "FLOWNEXUS_POSTGRES_PORT"),
     ] = None,
+    firmware_coap_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where devices reach the gateway, for links to firmware; by default the address that each uses.",
+            envvar="FLOWNEXUS_FIRMWARE_COAP_URL",
+        ),
+    ] = None,
+    firmware_http_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where devices reach the API, for links to firmware; by default where it listens.",
+            envvar="FLOWNEXUS_FIRMWARE_HTTP_URL",
+        ),
+    ] = None,
     object_models: Annotated[
         list[Path] | None,
         typer.Option(
@@ -146,6 +160,8 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         console_port=console_port,
         nats_port=nats_port,
         postgres_port=postgres_port,
+        firmware_coap_url=firmware_coap_url,
+        firmware_http_url=firmware_http_url,
         object_model_folders=tuple(object_models or ()),
         log_level=log_level.value,
     )

@@ -22,6 +22,8 @@ class Wiring(BaseModel):
     api_port: int
     console_host: str
     console_port: int
+    firmware_coap_url: str | None = None
+    firmware_http_url: str | None = None
     token_secret: str
     console_secret: str
     credentials_key: str
@@ -64,7 +66,11 @@ def _database(wiring: Wiring) -> Environment:
 
 
 def _gateway(wiring: Wiring) -> Environment:
+    by_http = wiring.firmware_http_url or f"http://{_in_url(wiring.api_host)}:{wiring.api_port}"
+    by_coap = {} if wiring.firmware_coap_url is None else {"FLOWNEXUS_FIRMWARE_COAP_URL": wiring.firmware_coap_url}
     return {
+        **by_coap,
+        "FLOWNEXUS_FIRMWARE_HTTP_URL": by_http,
         "FLOWNEXUS_COAP_HOST": wiring.coap_host,
         "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
@@ -134,6 +140,8 @@ def is_everywhere(host: str) -> bool:
 
 def reachable(host: str) -> str:
     """The address at which a program of this machine reaches a server on `host`, as a URL has it."""
-    if is_everywhere(host):
-        return "127.0.0.1"
+    return "127.0.0.1" if is_everywhere(host) else _in_url(host)
+
+
+def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host

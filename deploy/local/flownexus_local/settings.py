@@ -26,5 +26,7 @@ class StackSettings(BaseModel):
     console_port: int
     nats_port: int | None = None
     postgres_port: int | None = None
+    firmware_coap_url: str | None = None
+    firmware_http_url: str | None = None
     object_model_folders: tuple[Path, ...] = ()
     log_level: LogLevel = "info"

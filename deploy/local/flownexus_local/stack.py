@@ -156,6 +156,8 @@ class Stack:
             api_port=settings.api_port,
             console_host=settings.console_host,
             console_port=settings.console_port,
+            firmware_coap_url=settings.firmware_coap_url,
+            firmware_http_url=settings.firmware_http_url,
             token_secret=secrets.token_secret,
             console_secret=secrets.console_secret,
             credentials_key=secrets.credentials_key,

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from flownexus_schemas.cloudevent import Frozen
 
+Via = Literal["coap", "coaps", "http"]
+
 
 class FirmwareProgress(Frozen):
     """A device that pulls an image was given bytes of it: at most one a second an update, and always the last block."""
@@ -15,4 +17,4 @@ class FirmwareProgress(Frozen):
     update_id: str
     bytes_served_upto: int = Field(ge=0, description="Where the last part that was served ends, in bytes.")
     size: int = Field(ge=0, description="Bytes of the image.")
-    via: Literal["coap", "coaps", "http"]
+    via: Via

@@ -55,11 +55,14 @@ def parse(data: bytes) -> list[Tlv]:
 
 def build(entry: Tlv) -> bytes:
     """One entry, its header as short as can be. Raises CodecError for a value of more than MAX_LENGTH bytes."""
-    length = len(entry.value)
+    return header(entry.kind, entry.id, len(entry.value)) + entry.value
+
+
+def header(kind: Kind, id_: int, length: int) -> bytes:
+    """What comes before a value of `length` bytes. Raises CodecError as `build` does."""
     if length > MAX_LENGTH:
         raise CodecError(f"a TLV entry has at most {MAX_LENGTH} bytes, not {length}")
-    id_size = 2 if entry.id > 0xFF else 1
+    id_size = 2 if id_ > 0xFF else 1
     length_size = 0 if length < 8 else (length.bit_length() + 7) // 8
-    first = entry.kind << 6 | (0x20 if id_size == 2 else 0) | length_size << 3 | (0 if length_size else length)
-    size = length.to_bytes(length_size) if length_size else b""
-    return bytes((first,)) + entry.id.to_bytes(id_size) + size + entry.value
+    first = kind << 6 | (0x20 if id_size == 2 else 0) | length_size << 3 | (0 if length_size else length)
+    return bytes((first,)) + id_.to_bytes(id_size) + (length.to_bytes(length_size) if length_size else b"")

@@ -62,6 +62,12 @@ class Bus:
             self._links = await load_links(self.jetstream())
         return self._links
 
+    async def publish(self, subject: str, payload: bytes) -> None:
+        """Tell whoever listens, in no stream. Raises Unavailable while NATS is away."""
+        if self._client is None or not self._client.is_connected:
+            raise Unavailable("The message bus is away; try again shortly.")
+        await self._client.publish(subject, payload)
+
     async def request(self, payload: bytes, timeout_s: float, *among: str) -> bytes | None:
         """The reply to a request on the first of these subjects where somebody listens; None where nobody does.
 

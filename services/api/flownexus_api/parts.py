@@ -14,6 +14,7 @@ from flownexus_api.bus import Bus
 from flownexus_api.throttle import LoginThrottle
 from flownexus_api.tokens import Tokens
 from flownexus_runtime.firmware_images import FirmwareImages
+from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.live_models import LiveObjectModels
 
 MAX_HASHING = 2
@@ -37,9 +38,11 @@ class Parts:
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     images: FirmwareImages = field(init=False)
+    download_progress: FirmwareDownloadProgress = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "images", FirmwareImages(self.bus.jetstream))
+        object.__setattr__(self, "download_progress", FirmwareDownloadProgress(self.bus.publish))
 
 
 def parts_of(request: Request) -> Parts:

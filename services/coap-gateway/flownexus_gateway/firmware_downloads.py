@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from nats.js import JetStreamContext
 
-from flownexus_gateway import errors
+from flownexus_gateway import errors, metrics
 from flownexus_gateway.errors import NoSuchBlock
 from flownexus_gateway.transport.datagram import Option, uint
 from flownexus_gateway.transport.request import Answer, Request
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_links import FirmwareLinks, load_links
+from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
+from flownexus_schemas.firmware.progress import Via
 
 LARGEST_EXPONENT = 6
 """Blocks of 1,024 bytes."""
@@ -17,19 +22,28 @@ LARGEST_EXPONENT = 6
 _MORE = 1 << 3
 
 
+OnServed = Callable[[str, float], None]
+"""Told the update of which a device was given a part, and when."""
+
+
 class FirmwareDownloads:
     """Nothing is kept of a transfer: a client may begin anywhere, with any block size, at any time and gateway."""
 
-    def __init__(self, js: JetStreamContext) -> None:
-        self._js = js
-        self._images = FirmwareImages(lambda: js)
+    def __init__(
+        self,
+        js: JetStreamContext,
+        images: FirmwareImages,
+        progress: FirmwareDownloadProgress,
+        on_served: OnServed,
+    ) -> None:
+        self._js, self._images, self._progress, self._on_served = js, images, progress, on_served
         self._links: FirmwareLinks | None = None
 
-    async def handle(self, request: Request, signed: str, image: str) -> Answer:
+    async def handle(self, request: Request, signed: str, image: str, update_id: str | None = None) -> Answer:
         """One block. Raises LinkRefused, LinkExpired, NotFound, NoSuchBlock, Unavailable."""
         if self._links is None:
             self._links = await load_links(self._js)
-        self._links.check(signed, image, request.received_at)
+        self._links.check(signed, image, request.received_at, update_id)
         asked = request.message.uint(Option.BLOCK2)
         number, exponent = (0, LARGEST_EXPONENT) if asked is None else (asked >> 4, asked & 7)
         if exponent > LARGEST_EXPONENT:
@@ -45,4 +59,9 @@ class FirmwareDownloads:
             options.append((int(Option.BLOCK2), uint(number << 4 | more | exponent)))
         if number == 0:
             options.append((int(Option.SIZE2), uint(size)))
+        metrics.FIRMWARE_PULLED.inc(len(payload))
+        if update_id is not None:
+            self._on_served(update_id, request.received_at)
+            via: Via = "coaps" if request.peer.scheme == "coaps" else "coap"
+            await self._progress.served(update_id, offset + len(payload), size, via, time.monotonic())
         return Answer(errors.CONTENT, tuple(options), payload)

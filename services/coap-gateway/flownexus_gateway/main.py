@@ -20,9 +20,12 @@ from flownexus_gateway import aiocoap_private
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
+from flownexus_gateway.downlink.firmware_offers import FirmwareOffers
 from flownexus_gateway.downlink.handing_over import HandingOver
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.downlink.package_push import PackagePush
 from flownexus_gateway.downlink.request_tokens import RequestTokens
+from flownexus_gateway.firmware_addresses import FirmwareAddresses
 from flownexus_gateway.firmware_downloads import FirmwareDownloads
 from flownexus_gateway.identity_claim import claim
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
@@ -45,6 +48,8 @@ from flownexus_gateway.transport.udp_socket import UdpSocket, bind
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.firmware_images import FirmwareImages
+from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects, subjects
@@ -145,7 +150,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     uplink = Uplink(table, publisher, models, source)
     uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
     coap = CoapClient(RequestTokens(gateway_id))
-    requests = NegotiatedRequests(DeviceRequests(coap), profiles, saver.later)
+    one_by_one = DeviceRequests(coap)
+    requests = NegotiatedRequests(one_by_one, profiles, saver.later)
     reads, attributes = Reads(requests, uplink), AttributeWrites(requests, models)
     observer = Observer(
         table=table,
@@ -169,6 +175,9 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         profiles=profiles,
         gateway_id=gateway_id,
     )
+    images = FirmwareImages(lambda: js)
+    addresses = FirmwareAddresses({"coap": udp.port}, settings.firmware_coap_url, settings.firmware_http_url)
+    offers = FirmwareOffers(js, images, table, udp, addresses)
     commands = CommandServer(
         client=client,
         table=table,
@@ -179,8 +188,11 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         models=models,
         publisher=publisher,
         gateway_id=gateway_id,
+        offers=offers,
+        push=PackagePush(one_by_one, requests, images),
     )
-    server = RequestServer(Router(registrar, uplink, FirmwareDownloads(js)).handle)
+    downloads = FirmwareDownloads(js, images, FirmwareDownloadProgress(client.publish), offers.served)
+    server = RequestServer(Router(registrar, uplink, downloads).handle)
     handing_over = HandingOver(client, coap, table, registrar.heard, gateway_id)
     dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up, handing_over)
     expiry = Expiry(table, registrar, publisher, gateway_id)
@@ -209,6 +221,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
 
     await stop.wait()
     state.is_loaded = False
+    one_by_one.is_stopping = True
     await commands.stop(COMMANDS_S)
     udp.stop_reading()
     await dispatcher.stop()

@@ -31,6 +31,8 @@ TRANSFER_BYTES = Gauge("flownexus_gateway_block_transfer_bytes", "Bytes of reque
 ABANDONED_TRANSFERS = Counter("flownexus_gateway_abandoned_transfers", "Requests whose blocks stopped coming.")
 OVERLOADED = Counter("flownexus_gateway_overloaded", "Requests answered with 5.03, as too much was under way.")
 REFUSED_FORMATS = Counter("flownexus_gateway_refused_formats", "Content-Formats that a device refused.")
+FIRMWARE_PULLED = Counter("flownexus_gateway_firmware_pulled_bytes", "Bytes of firmware that devices fetched.")
+FIRMWARE_PUSHED = Counter("flownexus_gateway_firmware_pushed_bytes", "Bytes of firmware that devices were sent.")
 
 NOTIFICATION_IN = DATAGRAMS_IN.labels("notification")
 REQUEST_IN = DATAGRAMS_IN.labels("request")

@@ -47,7 +47,9 @@ class Router:
                 return await self._send(request)
             case (links.PREFIX, signed, image), code if code == GET:
                 return await self._firmware.handle(request, signed, image)
-            case ("rd",) | ("rd", _) | ("dp",) | (links.PREFIX, _, _), _:
+            case (links.PREFIX, signed, image, update_id), code if code == GET:
+                return await self._firmware.handle(request, signed, image, update_id)
+            case ("rd",) | ("rd", _) | ("dp",) | (links.PREFIX, _, _) | (links.PREFIX, _, _, _), _:
                 raise MethodNotAllowed("this path takes other methods")
         raise NotFound("there is nothing at this path")
 

@@ -32,23 +32,27 @@ class FirmwareLinks:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def path(self, image: str, expires_at: int) -> str:
-        """`fw/<until when and signature>/<image>`, good until `expires_at`, Unix seconds. About 55 characters."""
-        return f"{PREFIX}/{expires_at:x}.{self._signature(image, expires_at)}/{image}"
+    def path(self, image: str, expires_at: int, update_id: str | None = None) -> str:
+        """`fw/<until when and signature>/<image>`, and the update that it is made for where it is; good until
+        `expires_at`, Unix seconds. About 55 characters, and those of the update.
+        """
+        path = f"{PREFIX}/{expires_at:x}.{self._signature(image, expires_at, update_id)}/{image}"
+        return path if update_id is None else f"{path}/{update_id}"
 
-    def check(self, signed: str, image: str, now: float) -> None:
-        """The two last segments of a path. Raises LinkRefused, LinkExpired."""
+    def check(self, signed: str, image: str, now: float, update_id: str | None = None) -> None:
+        """The segments of a path after the first. Raises LinkRefused, LinkExpired."""
         match = _SEGMENT.fullmatch(signed)
         if match is None:
             raise LinkRefused("this is no link to firmware that was made here")
         expires_at = int(match[1], 16)
-        if not hmac.compare_digest(match[2], self._signature(image, expires_at)):
+        if not hmac.compare_digest(match[2], self._signature(image, expires_at, update_id)):
             raise LinkRefused("this link to firmware was not made here")
         if now >= expires_at:
             raise LinkExpired("the time of this link is over; ask for another")
 
-    def _signature(self, image: str, expires_at: int) -> str:
-        digest = hmac.new(self._key, f"{image}\0{expires_at:x}".encode(), hashlib.sha256).digest()
+    def _signature(self, image: str, expires_at: int, update_id: str | None) -> str:
+        signed = f"{image}\0{expires_at:x}" + ("" if update_id is None else f"\0{update_id}")
+        digest = hmac.new(self._key, signed.encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest[:SIGNATURE_BYTES]).decode().rstrip("=")
 
 

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from flownexus_runtime.firmware_links import load_links
 from flownexus_schemas import subjects
+from flownexus_schemas.firmware.progress import FirmwareProgress
 from harness.rows import rows
 from harness.waiting import until
 from integration.api.conftest import log_in
@@ -170,6 +173,27 @@ async def test_a_link_gives_the_image_in_any_part_without_a_login(store: Store) 
     assert (fresh.status_code, fresh.content) == (206, IMAGE[:2])
     head = await store.client.head(link)
     assert (head.headers["content-length"], head.headers["accept-ranges"], head.content) == (str(size), "bytes", b"")
+
+
+async def test_how_far_a_download_for_an_update_is_is_told(store: Store) -> None:
+    made = await store.uploaded()
+    told: list[FirmwareProgress] = []
+
+    async def take(message: Msg) -> None:
+        told.append(FirmwareProgress.model_validate_json(message.data))
+
+    await store.js._nc.subscribe(subjects.firmware_progress("u-1"), cb=take)
+    await store.js._nc.flush()
+    link = "/" + (await load_links(store.js)).path(made["id"], int(time.time()) + 60, "u-1")
+    del store.client.headers["Authorization"]
+    part = await store.client.get(link, headers={"Range": "bytes=0-999"})
+    assert part.content == IMAGE[:1000]
+    await until(lambda: told, what="the first part")
+    assert (await store.client.get(link, headers={"Range": "bytes=1000-"})).content == IMAGE[1000:]
+    await until(lambda: told[-1].bytes_served_upto == len(IMAGE), what="the last part")
+    assert told[0] == FirmwareProgress(update_id="u-1", bytes_served_upto=1000, size=len(IMAGE), via="http")
+    for forged in (link.removesuffix("/u-1"), link + "2"):
+        assert (await store.client.get(forged)).status_code == 403
 
 
 async def test_a_link_is_good_for_its_image_and_its_time_alone(store: Store) -> None:

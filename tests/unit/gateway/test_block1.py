@@ -10,13 +10,22 @@ from flownexus_gateway.transport import blocks
 from flownexus_gateway.transport.blocks import LIFETIME_S, BlockAssembler
 
 CONTINUE, CHANGED, INCOMPLETE, TOO_LARGE, NOT_FOUND = 0x5F, 0x44, 0x88, 0x8D, 0x84
+BAD_REQUEST, NOT_ALLOWED = 0x80, 0x85
 MORE, SIZE_16, SIZE_512, SIZE_1024 = 8, 0, 5, 6
 PAYLOAD = bytes(range(256)) * 10
 
 
+def begun(position: int = 0) -> BlockTransfer:
+    return BlockTransfer(len(PAYLOAD), position=position)
+
+
 def sent(transfer: BlockTransfer) -> tuple[int, bool, int]:
-    number, more, size_exponent, _, _ = transfer.block
-    return number, more, 16 << size_exponent
+    block = transfer.block
+    return block.number, block.more, 16 << block.size_exponent
+
+
+def payload(transfer: BlockTransfer) -> bytes:
+    return PAYLOAD[transfer.block.offset : transfer.block.offset + transfer.block.length]
 
 
 def echo(transfer: BlockTransfer, more: int = MORE) -> int:
@@ -24,26 +33,28 @@ def echo(transfer: BlockTransfer, more: int = MORE) -> int:
 
 
 def test_blocks_follow_each_other_until_the_last() -> None:
-    transfer = BlockTransfer(PAYLOAD)
+    transfer = begun()
     received = b""
     while True:
-        received += transfer.block.payload
+        received += payload(transfer)
+        last = sent(transfer)
         if not transfer.take(CONTINUE if transfer.block.more else CHANGED, echo(transfer)):
             break
     assert received == PAYLOAD
-    assert sent(transfer) == (2, False, 1024)
+    assert last == (2, False, 1024)
+    assert (transfer.is_open, transfer.position) == (False, len(PAYLOAD))
 
 
 def test_a_smaller_size_is_taken_over_and_counted_in_from_what_was_sent() -> None:
-    transfer = BlockTransfer(PAYLOAD)
+    transfer = begun()
     assert transfer.take(CONTINUE, SIZE_512)
     assert sent(transfer) == (2, True, 512)
-    assert transfer.block.payload == PAYLOAD[1024:1536]
+    assert payload(transfer) == PAYLOAD[1024:1536]
 
 
 @pytest.mark.parametrize("code", [INCOMPLETE, TOO_LARGE])
 def test_a_lost_transfer_begins_again_at_block_0_a_few_times(code: int) -> None:
-    transfer = BlockTransfer(PAYLOAD)
+    transfer = begun()
     transfer.take(CONTINUE, echo(transfer))
     assert transfer.take(code, 1 << 4 | SIZE_512)
     assert sent(transfer) == (0, True, 512)
@@ -52,8 +63,33 @@ def test_a_lost_transfer_begins_again_at_block_0_a_few_times(code: int) -> None:
     assert not transfer.take(INCOMPLETE, None)
 
 
+def test_what_zephyr_says_of_blocks_that_it_does_not_know_begins_again_too() -> None:
+    transfer = begun()
+    transfer.take(CONTINUE, echo(transfer))
+    assert transfer.take(NOT_FOUND, None)
+    assert sent(transfer) == (0, True, 1024)
+    assert not transfer.take(NOT_FOUND, None)
+
+
+@pytest.mark.parametrize("code", [BAD_REQUEST, NOT_FOUND, NOT_ALLOWED, INCOMPLETE, TOO_LARGE, 0xA0])
+def test_a_transfer_that_goes_on_and_that_the_device_forgot_begins_again_once(code: int) -> None:
+    transfer = begun(1024)
+    assert (sent(transfer), payload(transfer)) == ((1, True, 1024), PAYLOAD[1024:2048])
+    assert transfer.take(code, None)
+    assert sent(transfer) == (0, True, 1024)
+    assert transfer.take(CONTINUE, echo(transfer))
+    assert not transfer.take(BAD_REQUEST, None)
+
+
+def test_a_transfer_that_goes_on_is_refused_as_any_other_once_it_went_on() -> None:
+    transfer = begun(1024)
+    assert transfer.take(CONTINUE, echo(transfer))
+    assert not transfer.take(NOT_ALLOWED, None)
+    assert (transfer.is_open, transfer.position) == (False, 2048)
+
+
 def test_an_acknowledgement_that_came_twice_does_not_skip_a_block() -> None:
-    transfer = BlockTransfer(PAYLOAD)
+    transfer = begun()
     first = echo(transfer)
     assert transfer.take(CONTINUE, first)
     assert transfer.take(CONTINUE, first)
@@ -61,9 +97,9 @@ def test_an_acknowledgement_that_came_twice_does_not_skip_a_block() -> None:
 
 
 def test_a_refusal_ends_it_and_more_than_there_is_is_an_error() -> None:
-    assert not BlockTransfer(PAYLOAD).take(NOT_FOUND, None)
+    assert not begun().take(NOT_FOUND, None)
     with pytest.raises(TransferFailed):
-        BlockTransfer(b"short").take(CONTINUE, SIZE_1024)
+        BlockTransfer(5).take(CONTINUE, SIZE_1024)
 
 
 def test_an_abandoned_transfer_frees_its_memory() -> None:

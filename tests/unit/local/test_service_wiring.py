@@ -59,6 +59,15 @@ def test_the_console_finds_an_api_that_listens_everywhere() -> None:
     assert told("console")["FLOWNEXUS_API_URL"] == "http://127.0.0.1:8000"
 
 
+def test_links_to_firmware_begin_where_the_api_listens_unless_a_setting_says_otherwise() -> None:
+    gateway = next(service for service in SERVICES if service.name == "gateway")
+    given = {"firmware_coap_url": "coap://a", "firmware_http_url": "https://a"}
+    changed = gateway.environment(WIRING.model_copy(update=given))
+    assert told("gateway")["FLOWNEXUS_FIRMWARE_HTTP_URL"] == "http://0.0.0.0:8000"
+    assert "FLOWNEXUS_FIRMWARE_COAP_URL" not in told("gateway")
+    assert (changed["FLOWNEXUS_FIRMWARE_COAP_URL"], changed["FLOWNEXUS_FIRMWARE_HTTP_URL"]) == ("coap://a", "https://a")
+
+
 @pytest.mark.parametrize(
     ("host", "reached"),
     [("::", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("192.0.2.7", "192.0.2.7")],

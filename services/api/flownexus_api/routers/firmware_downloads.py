@@ -22,18 +22,20 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @router.api_route("/{signed}/{image}", methods=["GET", "HEAD"])
+@router.api_route("/{signed}/{image}/{update}", methods=["GET", "HEAD"])
 async def download(
     *,
     parts: PartsDep,
     http: Request,
     signed: str,
     image: str,
+    update: str | None = None,
     wanted: Annotated[str | None, Header(alias="range")] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The image, or the one range of it that is asked for; 403 and 410 for links that are not ours or over."""
     try:
-        (await parts.bus.firmware_links()).check(signed, image, time.time())
+        (await parts.bus.firmware_links()).check(signed, image, time.time(), update)
     except LinkRefused as error:
         return problem(HTTPStatus.FORBIDDEN, str(error).capitalize() + ".")
     except LinkExpired as error:
@@ -55,7 +57,7 @@ async def download(
     if http.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type="application/octet-stream")
     return StreamingResponse(
-        _pieces(parts, image, first, end), status, headers=headers, media_type="application/octet-stream"
+        _pieces(parts, image, update, first, end), status, headers=headers, media_type="application/octet-stream"
     )
 
 
@@ -66,6 +68,11 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     return int(first), min(size, int(last) + 1) if last else size
 
 
-async def _pieces(parts: Parts, image: str, first: int, end: int) -> AsyncIterator[bytes]:
+async def _pieces(parts: Parts, image: str, update: str | None, first: int, end: int) -> AsyncIterator[bytes]:
+    size = await parts.images.size(image)
     for offset in range(first, end, PIECE_BYTES):
-        yield await parts.images.read(image, offset, min(PIECE_BYTES, end - offset))
+        piece = await parts.images.read(image, offset, min(PIECE_BYTES, end - offset))
+        yield piece
+        # What follows a piece is asked for when the connection has taken it.
+        if update is not None:
+            await parts.download_progress.served(update, offset + len(piece), size, "http", time.monotonic())

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from aiocoap.error import Error as CoapError
@@ -34,6 +36,9 @@ MAX_PAYLOAD_BYTES = 1024
 
 _MORE = 1 << 3
 _TOO_LARGE = 0x8D
+
+ReadPart = Callable[[int, int], Awaitable[bytes]]
+"""Bytes of a payload that is not in memory: offset and length."""
 
 
 class NoAnswer(FlowNexusError):
@@ -145,7 +150,7 @@ class CoapClient:
         try:
             async with asyncio.timeout(timeout_s):
                 if len(wanted.payload) > MAX_PAYLOAD_BYTES:
-                    return await self._send_in_blocks(peer, wanted, BlockTransfer(wanted.payload))
+                    return await self._send_in_blocks(peer, wanted, BlockTransfer(len(wanted.payload)))
                 if not wanted.payload:
                     return await self._request(peer, wanted)
                 # aiocoap fails at an answer with Block1 to a request that had none.
@@ -154,7 +159,8 @@ class CoapClient:
                 smaller = _hint(answer, len(wanted.payload))
                 if smaller is None:
                     return await self._whole(peer, wanted, token, answer)
-                return await self._send_in_blocks(answer.peer or peer, wanted, BlockTransfer(wanted.payload, smaller))
+                transfer = BlockTransfer(len(wanted.payload), smaller)
+                return await self._send_in_blocks(answer.peer or peer, wanted, transfer)
         except TimeoutError as error:
             raise NoAnswer(f"no answer within {timeout_s:g} s") from error
 
@@ -163,11 +169,40 @@ class CoapClient:
         token = wanted.token or self._tokens.new()
         while True:
             block = transfer.block
-            answer = await self._request(peer, wanted._replace(payload=block.payload, token=token), block)
+            payload = wanted.payload[block.offset : block.offset + block.length]
+            answer = await self._request(peer, wanted._replace(payload=payload, token=token), block)
             peer = answer.peer or peer
             if not transfer.take(answer.code, answer.block1):
                 break
         return await self._whole(peer, wanted, token, answer)
+
+    async def send_blocks(
+        self,
+        peer: Peer,
+        wanted: DeviceRequest,
+        transfer: BlockTransfer,
+        *,
+        read: ReadPart,
+        goes_on: Callable[[], bool],
+        timeout_s: float,
+    ) -> DeviceAnswer:
+        """The blocks of `transfer`, read one by one, while `goes_on`; the answer to the last. `wanted` has a token.
+
+        `timeout_s`: seconds for all of it. Raises NoAnswer, TransferFailed, and what `read` raises; how far it came
+        is in `transfer`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            block = transfer.block
+            payload = await read(block.offset, block.length)
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    answer = await self._request(peer, wanted._replace(payload=payload), block)
+            except TimeoutError as error:
+                raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+            peer = answer.peer or peer
+            if not transfer.take(answer.code, answer.block1) or not goes_on():
+                return answer
 
     async def _whole(self, peer: Peer, wanted: DeviceRequest, token: bytes, answer: DeviceAnswer) -> DeviceAnswer:
         """The answer with its further blocks, asked for without the payload. RFC 7959, 3.3."""

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
+from flownexus_gateway.downlink.firmware_offers import FirmwareOffers
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
+from flownexus_gateway.downlink.package_push import PackagePush
 from flownexus_gateway.downlink.passing_on import PassingOn
 from flownexus_gateway.downlink.request_of_command import check_version, request_of, require_composite, use_of
 from flownexus_gateway.downlink.security_object import keep_out
@@ -39,6 +41,8 @@ from flownexus_schemas.commands import (
     DiscoverResources,
     ObserveComposite,
     ObserveResource,
+    OfferFirmware,
+    PushFirmware,
     ReadComposite,
     ReadResource,
     command_adapter,
@@ -77,10 +81,12 @@ class CommandServer:
     def __init__(
         self, *, client: Client, table: RegistrationTable, requests: NegotiatedRequests, reads: Reads,
         observer: Observer, models: ObjectModels, publisher: Publisher, large: LargeMessages, gateway_id: str,
+        offers: FirmwareOffers, push: PackagePush,
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._large, self._gateway_id = observer, models, large, gateway_id
         self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
+        self._offers, self._push = offers, push
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions: tuple[Subscription, ...] = ()
 
@@ -171,13 +177,14 @@ class CommandServer:
             case CancelObservation(paths=paths, passive=passive):
                 answer = await self._observer.cancel(live, tuple(map(_plain, paths)), passive, command.timeout_s)
                 return CommandAnswer(code="2.05") if answer is None else _plain_answer(answer)
-        _, answer = await self._requests.send(
-            live,
-            use_of(command, live, self._models),
-            lambda format_: request_of(command, live, self._models, format_),
-            command.timeout_s,
-            command.format,
-        )
+            case PushFirmware():
+                return await self._push.send(live, command)
+            case OfferFirmware():
+                write = await self._offers.write(live, command)
+                answer = await self._send(live, write)
+                link = str(write.values[0].value) if answer.is_success else None
+                return _plain_answer(answer).model_copy(update={"location": link})
+        answer = await self._send(live, command)
         match command:
             case ReadResource(path=path):
                 return await self._values(live, Path.parse(path), answer, composite=False)
@@ -186,6 +193,16 @@ class CommandServer:
             case DiscoverResources() if answer.is_success:
                 return CommandAnswer(code=answer.code_text, links=answer.payload.decode(errors="replace"))
         return _plain_answer(answer)
+
+    async def _send(self, live: LiveRegistration, command: AnyCommand) -> DeviceAnswer:
+        _, answer = await self._requests.send(
+            live,
+            use_of(command, live, self._models),
+            lambda format_: request_of(command, live, self._models, format_),
+            command.timeout_s,
+            command.format,
+        )
+        return answer
 
     async def _observe(
         self, live: LiveRegistration, observation: Observation, command: ObserveResource | ObserveComposite

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
+
 from flownexus_gateway import metrics
-from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer
+from flownexus_gateway.downlink.block1 import BlockTransfer
+from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer, ReadPart
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m.path import Path
 
@@ -13,12 +17,44 @@ class DeviceRequests:
 
     def __init__(self, client: CoapClient) -> None:
         self._client = client
+        self.is_stopping = False
+        """Whether parts of large payloads end with the block that is under way."""
 
     async def send(self, live: LiveRegistration, request: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """The device's answer, whatever its code. `timeout_s`: seconds from when it is sent. Raises NoAnswer."""
+        return await self._alone(live, lambda: self._client.request(live.peer, request, timeout_s))
+
+    async def send_blocks(
+        self,
+        live: LiveRegistration,
+        request: DeviceRequest,
+        transfer: BlockTransfer,
+        *,
+        read: ReadPart,
+        slice_s: float,
+        timeout_s: float,
+    ) -> DeviceAnswer:
+        """A part of a large payload, for about `slice_s` seconds; nothing else is asked meanwhile, as some clients
+        refuse what comes between two blocks. Raises what `CoapClient.send_blocks` raises.
+        """
+
+        def send() -> Awaitable[DeviceAnswer]:
+            ends_at = time.monotonic() + slice_s
+            return self._client.send_blocks(
+                live.peer,
+                request,
+                transfer,
+                read=read,
+                goes_on=lambda: time.monotonic() < ends_at and not self.is_stopping,
+                timeout_s=timeout_s,
+            )
+
+        return await self._alone(live, send)
+
+    async def _alone(self, live: LiveRegistration, send: Callable[[], Awaitable[DeviceAnswer]]) -> DeviceAnswer:
         async with live.request_lock:
             try:
-                answer = await self._client.request(live.peer, request, timeout_s)
+                answer = await send()
             except NoAnswer:
                 metrics.DEVICE_REQUESTS.labels("unanswered").inc()
                 raise

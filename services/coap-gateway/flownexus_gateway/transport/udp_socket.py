@@ -7,11 +7,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import structlog
 
 from flownexus_gateway import metrics
 from flownexus_gateway.transport.peer import Peer, SocketAddress, is_link_local, socket_address_of
+from flownexus_schemas.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +101,23 @@ class UdpSocket:
         """The peer at a stored address."""
         return Peer(socket_address_of(host, port, self._socket.family), None, self.send)
 
+    def local_host(self, peer: Peer) -> str:
+        """The address of this machine under which the peer reaches it: the one that it sent to, or else the one that
+        the system would send from. Raises Unavailable: there is no way there.
+        """
+        if peer.local is not None:
+            return str(_unmapped(ip_address(peer.local[:16])))
+        bound = self._socket.getsockname()[0]
+        if not ip_address(bound.partition("%")[0]).is_unspecified:
+            return str(_unmapped(ip_address(bound.partition("%")[0])))
+        family = socket.AF_INET6 if ":" in peer.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.connect(socket_address_of(peer.host, peer.port, family))
+            except OSError as error:
+                raise Unavailable(f"there is no way to {peer!r} now: {error.strerror or error}") from error
+            return str(_unmapped(ip_address(sock.getsockname()[0].partition("%")[0])))
+
     def _drop_waiting(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -157,6 +176,10 @@ class UdpSocket:
         except OSError as error:
             metrics.UNSENT_DATAGRAMS.inc()
             log.debug("udp.send_error", peer=repr(peer), error=str(error))
+
+
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _plain(address: SocketAddress) -> SocketAddress:
