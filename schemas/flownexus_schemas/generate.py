@@ -33,6 +33,7 @@ from flownexus_schemas.firmware.messages import FirmwareUpdateChanged
 from flownexus_schemas.firmware.progress import FirmwareProgress
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
+from flownexus_schemas.rollouts.messages import RolloutChanged, RolloutDeviceChanged, RolloutPlanned
 from flownexus_schemas.subjects import Stream
 
 CONTRACT_VERSION = "1.0.0"
@@ -66,8 +67,16 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     profile_standing.ProfileStanding,
     ObservationProfile,
     PskCredential,
+    RolloutPlanned,
+    RolloutChanged,
+    RolloutDeviceChanged,
     StoredRegistration,
     X509Credential,
+)
+ROLLOUTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("rollout_plan", "lwm2m.rollout.{rollout}.plan", RolloutPlanned),
+    ("rollout", "lwm2m.rollout.{rollout}.state", RolloutChanged),
+    ("rollout_device", "lwm2m.rollout.{rollout}.device.{endpoint}", RolloutDeviceChanged),
 )
 
 _ENDPOINT = {
@@ -131,6 +140,15 @@ def asyncapi() -> dict[str, Any]:
     operations["publish_firmware_update"] = _operation(
         "send", "firmware_update", ["FirmwareUpdateChanged"], _summary(FirmwareUpdateChanged)
     )
+    for name, address, of_rollout in ROLLOUTS:
+        channels[name] = Channel(
+            address=address,
+            description=f"In the JetStream stream {Stream.OPERATIONS}.",
+            messages={of_rollout.__name__: message(of_rollout, CONTENT_TYPE)},
+            parameters={"rollout": {"description": "Id of the rollout.", "examples": ["7d1e5a"]}}
+            | ({"endpoint": _ENDPOINT} if "{endpoint}" in address else {}),
+        )
+        operations[f"publish_{name}"] = _operation("send", name, [of_rollout.__name__], _summary(of_rollout))
     channels["firmware_progress"] = Channel(
         address="lwm2m.firmware-progress.{update}",
         description="In no stream: how it stands is in the update itself.",

@@ -48,7 +48,13 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
     kept, window = DiscardPolicy.NEW, DUPLICATE_WINDOW_S
     return [
         _stream(Stream.EVENTS, [subjects.ALL_EVENTS], replicas, kept, window),
-        _stream(Stream.OPERATIONS, [subjects.ALL_OPERATIONS, subjects.ALL_FIRMWARE], replicas, kept, window),
+        _stream(
+            Stream.OPERATIONS,
+            [subjects.ALL_OPERATIONS, subjects.ALL_FIRMWARE, subjects.ALL_ROLLOUTS],
+            replicas,
+            kept,
+            window,
+        ),
         _stream(Stream.DEAD_LETTERS, [subjects.ALL_DEAD_LETTERS], replicas, DiscardPolicy.OLD, window),
     ]
 

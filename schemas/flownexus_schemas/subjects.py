@@ -76,6 +76,9 @@ OPERATION_STATES = "lwm2m.operation.*.*"
 ALL_FIRMWARE = "lwm2m.firmware.>"
 FIRMWARE_UPDATES = "lwm2m.firmware.*.*"
 """The filter of every firmware update of every endpoint."""
+ALL_ROLLOUTS = "lwm2m.rollout.>"
+ROLLOUT_STATES = "lwm2m.rollout.*.state"
+"""The filter of how rollouts stand, without their plans and devices."""
 ALL_FIRMWARE_PROGRESS = "lwm2m.firmware-progress.*"
 ALL_OPERATIONS_ALIVE = "lwm2m.operations.*.alive"
 ANSWERED = "answered"
@@ -212,6 +215,34 @@ def firmware_of_subject(subject: str) -> tuple[str, str]:
     if parts[:2] != ["lwm2m", "firmware"] or len(parts) != 4:
         raise InvalidName(f"{subject[:120]!r} names no firmware update")
     return endpoint_of_token(parts[2]), parts[3]
+
+
+def rollout(rollout_id: str) -> str:
+    """`lwm2m.rollout.<rollout id>.state` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.rollout.{_plain(rollout_id)}.state"
+
+
+def rollout_plan(rollout_id: str) -> str:
+    """`lwm2m.rollout.<rollout id>.plan` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.rollout.{_plain(rollout_id)}.plan"
+
+
+def rollout_device(rollout_id: str, endpoint: str) -> str:
+    """`lwm2m.rollout.<rollout id>.device.<endpoint>` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.rollout.{_plain(rollout_id)}.device.{endpoint_token(endpoint)}"
+
+
+def all_of_rollout(rollout_id: str) -> str:
+    """The filter that matches a rollout, its plan and its devices. Raises InvalidName."""
+    return f"lwm2m.rollout.{_plain(rollout_id)}.>"
+
+
+def rollout_of_subject(subject: str) -> str:
+    """The rollout id in a subject of it. Raises InvalidName."""
+    parts = subject.split(".")
+    if parts[:2] != ["lwm2m", "rollout"] or len(parts) not in {4, 5}:
+        raise InvalidName(f"{subject[:120]!r} names no rollout")
+    return parts[2]
 
 
 def firmware_progress(update_id: str) -> str:

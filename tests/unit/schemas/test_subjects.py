@@ -55,6 +55,8 @@ def test_no_name_breaks_out_of_its_subject(endpoint: str) -> None:
     ]
     assert [len(subject.split(".")) for subject in made] == [4, 4, 4]
     assert [subjects.endpoint_of_subject(subject) for subject in made] == [endpoint] * 3
+    device = subjects.rollout_device("7d1e5a", endpoint)
+    assert (len(device.split(".")), subjects.rollout_of_subject(device)) == (5, "7d1e5a")
 
 
 @given(ENDPOINTS)
