@@ -22,6 +22,7 @@ class Told:
     transferred: int | None = None
     block_size: int | None = None
     observed: int | None = None
+    begun_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,25 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The device did what the operation asked for. `moved`: the update got further by it."""
+    """The operation ended with the device's answer. `moved`: the update got further by it; `settled`: the state that
+    is known of the device is not changed by what it did.
+    """
 
     told: Told
     action: str
     moved: bool = False
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """The operation ended without what it asked for. `silent`: the device gave no answer at all."""
+    """The operation ended without what it asked for. `silent`: the device gave no answer at all; `begun_in`: it may
+    have got the link or the part of the image, in this registration, and one try is spent.
+    """
 
     reason: str
     silent: bool = False
+    begun_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +81,15 @@ class Retried:
     way: Way
     not_before: datetime
     refused: Way | None = None
+    result: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """The device has the whole image."""
+    """The device has the whole image, and is told to install it, not before `not_before`."""
 
     action: str
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class GivenUp:
 
     reason: str
     version: str | None = None
+    result: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from flownexus_schemas.firmware.happenings import (
     Unmet,
     WayChosen,
 )
+from flownexus_schemas.firmware.object5 import State
 from flownexus_schemas.firmware.update import (
     CLOSED,
     STEP_WORDS,
@@ -96,7 +97,7 @@ def apply(update: FirmwareUpdate, happening: Happening, now: datetime) -> Firmwa
         status = TRANSITIONS[update.status, type(happening)]
     except KeyError:
         raise InvalidTransition(_why_not(update, happening)) from None
-    if isinstance(happening, CancelAsked) and update.status is Status.INSTALLING and update.step is not Step.INSTALL:
+    if isinstance(happening, CancelAsked) and update.status is Status.INSTALLING and not _is_told_to_install(update):
         raise InvalidTransition("The device installs the image already: the update cannot be taken back any more.")
     changes: dict[str, Any] = {"status": status, **_changes(update, happening, now)}
     if status in CLOSED:
@@ -113,68 +114,82 @@ def _why_not(update: FirmwareUpdate, happening: Happening) -> str:
     return f"An update that is {update.status} cannot become {type(happening).__name__}."
 
 
-_NO_OPERATION: dict[str, Any] = {"operation": None, "step": None}
+def _is_told_to_install(update: FirmwareUpdate) -> bool:
+    """Whether the command to install may still be taken back, as far as the update says."""
+    return update.step is Step.INSTALL and update.operation is not None
+
+
+_ENDED: dict[str, Any] = {"operation": None}
+_NOT_BEGUN: dict[str, Any] = {"begun_at": None, "begun_in": None, "started": False, "unsure": False}
+_ANEW: dict[str, Any] = {**_NOT_BEGUN, "transferred": 0, "seen_at": None}
 
 
 def _changes(update: FirmwareUpdate, happening: Happening, now: datetime) -> dict[str, Any]:
     match happening:
         case Asked(step=step, action=action):
             return {**_asked(update, step), "last_action": action or f"Asked for {STEP_WORDS[step]}."}
-        case Answered(told=told, action=action, moved=moved):
-            changes = {**_told(update, told), **_NO_OPERATION, "silences": 0, "last_action": action}
-            return changes | ({"moved_at": now} if moved else {})
-        case Unmet(reason=reason, silent=silent):
-            return {**_NO_OPERATION, "silences": update.silences + 1 if silent else 0, "last_action": reason}
-        case Reported(told=told, action=action, moved=moved):
-            return {**_told(update, told), "last_action": action} | ({"moved_at": now} if moved else {})
+        case Answered() | Reported() | Unmet():
+            return _heard(update, happening, now)
         case WayChosen(way=way, version=version):
             action = f"The device runs {version or 'an unknown version'}; the image goes to it by {way}."
             return {"way": way, "version_before": version, "moved_at": now, "last_action": action}
-        case Retried(reason=reason, way=way, not_before=not_before, refused=refused):
+        case Retried(reason=reason, way=way, not_before=not_before, refused=refused, result=result):
             return {
-                **_NO_OPERATION,
+                **_ENDED,
+                **_ANEW,
+                **_failed(update, result),
                 "retries": update.retries + 1,
-                "transferred": 0,
                 "way": way,
                 "ways_refused": update.ways_refused if refused is None else (*update.ways_refused, refused),
                 "not_before": not_before,
                 "moved_at": now,
                 "last_action": f"{reason} It is tried again by {way}.",
             }
-        case Downloaded(action=action):
-            whole = {"transferred": update.size, "not_before": None, "moved_at": now}
-            return {**_NO_OPERATION, **whole, "last_action": action}
+        case Downloaded(action=action, not_before=not_before):
+            return {"transferred": update.size, "not_before": not_before, "moved_at": now, "last_action": action}
         case InstallAsked(generation=generation):
-            return {
-                **_asked(update, Step.INSTALL),
-                "installs": update.installs + 1,
-                "installed_in": generation,
-                "moved_at": now,
-                "last_action": f"The device is told to install, time {update.installs + 1}.",
-            }
+            action = f"The device is told to install the image{_time(update.installs + 1)}."
+            return {**_asked(update, Step.INSTALL), **_installing(update, generation, now), "last_action": action}
         case InstalledByItself(generation=generation):
-            return {
-                **_NO_OPERATION,
-                "transferred": update.size,
-                "installs": update.installs + 1,
-                "installed_in": generation,
-                "moved_at": now,
-                "last_action": "The device installs the image without being told.",
-            }
+            action = "The device installs the image without being told."
+            return {**_installing(update, generation, now), "taken": True, "last_action": action}
         case Postponed(reason=reason):
-            return {**_NO_OPERATION, "installs": update.installs - 1, "last_action": reason}
+            return {**_ENDED, "installs": update.installs - 1, "last_action": reason}
         case CameBack(action=action):
-            return {"moved_at": now, "last_action": action}
+            # What it runs now is to be read, and what it said before counts for nothing.
+            device = update.device.model_copy(update={"running_version": None, "package_version": None})
+            return {"moved_at": now, "seen_at": None, "device": device, "last_action": action}
         case Succeeded(version=version, action=action):
-            return {**_NO_OPERATION, "version_after": version, "last_action": action}
-        case GivenUp(reason=reason, version=version):
-            return {**_NO_OPERATION, "version_after": version, "last_action": reason}
+            return {**_ENDED, "version_after": version, "last_action": action}
+        case GivenUp(reason=reason, version=version, result=result):
+            return {**_ENDED, **_failed(update, result), "version_after": version, "last_action": reason}
         case CancelAsked(by=by):
-            return {"cancelled_by": by, "resets": 0, "moved_at": now, "last_action": f"Cancelled by {by}."}
+            return {"cancelled_by": by, "resets": 0, "moved_at": now, "last_action": f"Taken back by {by}."}
         case CancelTooLate(reason=reason):
-            return {**_NO_OPERATION, "cancelled_by": None, "moved_at": now, "last_action": reason}
+            begun = {"taken": True, "installed_at": update.installed_at or now, "moved_at": now}
+            return {**_ENDED, **begun, "cancelled_by": None, "last_action": reason}
         case Cancelled(reason=reason):
-            return {**_NO_OPERATION, "last_action": reason}
+            return {**_ENDED, "last_action": reason}
+
+
+def _heard(update: FirmwareUpdate, happening: Answered | Reported | Unmet, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any]
+    match happening:
+        case Answered(told=told, action=action, moved=moved, settled=settled):
+            changes = {**_ENDED, **_told(update, told), "silences": 0, "last_action": action}
+            if not settled:
+                changes["seen_at"] = None
+            if update.step is Step.READ:
+                changes["read_at"] = told.at
+            if update.step is Step.INSTALL:
+                changes["taken"] = True
+        case Reported(told=told, action=action, moved=moved):
+            changes = {**_told(update, told), "silences": 0, "last_action": action}
+        case Unmet(reason=reason, silent=silent, begun_in=begun_in):
+            silences = update.silences + 1 if silent else 0
+            changes = {**_ENDED, "silences": silences, "seen_at": None, "last_action": reason}
+            return changes if begun_in is None else changes | _unsure(update, begun_in, now)
+    return changes | ({"moved_at": now} if moved else {})
 
 
 def _asked(update: FirmwareUpdate, step: Step) -> dict[str, Any]:
@@ -182,20 +197,51 @@ def _asked(update: FirmwareUpdate, step: Step) -> dict[str, Any]:
     changes: dict[str, Any] = {"step": step, "steps": number, "operation": operation_id(update, number)}
     if step is Step.RESET:
         changes["resets"] = update.resets + 1
-    if step in {Step.OFFER, Step.PUSH}:
-        changes["not_before"] = None
+    if step is Step.OFFER or (step is Step.PUSH and update.begun_at is None):
+        changes |= {**_NOT_BEGUN, "not_before": None}
+    if step is Step.READ and update.status is Status.VERIFYING:
+        changes["device"] = update.device.model_copy(update={"running_version": None, "package_version": None})
     return changes
+
+
+def _unsure(update: FirmwareUpdate, begun_in: int, now: datetime) -> dict[str, Any]:
+    begun = {"begun_at": now, "begun_in": begun_in} if update.begun_at is None else {}
+    return {**begun, "unsure": True, "retries": update.retries + 1, "moved_at": now}
+
+
+def _installing(update: FirmwareUpdate, generation: int | None, now: datetime) -> dict[str, Any]:
+    return {
+        "transferred": update.size,
+        "installs": update.installs + 1,
+        "installed_in": generation,
+        "installed_at": now,
+        "taken": False,
+        "not_before": None,
+        "moved_at": now,
+    }
+
+
+def _time(number: int) -> str:
+    return f" for the {number}. time" if number > 1 else ""
+
+
+def _failed(update: FirmwareUpdate, result: int | None) -> dict[str, Any]:
+    return {} if result is None else {"results": (*update.results, result)}
 
 
 def _told(update: FirmwareUpdate, told: Told) -> dict[str, Any]:
     """What the device said replaces what it said before."""
     said = {name: value for name in DeviceFirmware.model_fields if (value := getattr(told, name)) is not None}
     changes: dict[str, Any] = {"device": update.device.model_copy(update=said)}
-    if told.state is not None:
-        changes |= {"state": told.state, "seen_at": told.at}
-        if told.state != update.state:
-            changes["resets"] = 0
-    for name in ("result", "transferred", "block_size", "observed"):
+    if told.state is not None or told.result is not None:
+        changes["seen_at"] = told.at
+    if told.state not in {None, update.state}:
+        changes["resets"] = 0
+    if told.state == State.DOWNLOADING or told.transferred:
+        changes["started"] = True
+    if told.begun_in is not None and update.begun_at is None:
+        changes |= {"begun_at": told.at, "begun_in": told.begun_in, "unsure": False}
+    for name in ("state", "result", "transferred", "block_size", "observed"):
         if (value := getattr(told, name)) is not None:
             changes[name] = value
     return changes

@@ -122,15 +122,25 @@ class FirmwareUpdate(Frozen):
     last_action: str = Field(default="Requested.", description="What happened last, as a sentence.")
     finished_at: AwareDatetime | None = None
 
-    step: Step | None = Field(default=None, description="What the device is being asked for.")
-    operation: str | None = Field(default=None, description="Id of the operation by which it is.")
+    step: Step | None = Field(default=None, description="What the device was asked for last.")
+    operation: str | None = Field(default=None, description="Id of the operation that is waited for.")
     steps: int = Field(default=0, ge=0, description="How many operations were asked for.")
     way: Way | None = Field(default=None, description="How the image is brought to the device.")
     ways_refused: tuple[Way, ...] = Field(default=(), description="Those that did not work.")
     device: DeviceFirmware = DeviceFirmware()
-    seen_at: AwareDatetime | None = Field(default=None, description="As of when state and result are known.")
+    results: tuple[int, ...] = Field(default=(), description="What 5/0/5 said of each try that failed.")
+    seen_at: AwareDatetime | None = Field(
+        default=None, description="As of when state and result are known; null where they may have changed since."
+    )
+    read_at: AwareDatetime | None = Field(default=None, description="As of when they were read, not reported.")
+    begun_at: AwareDatetime | None = Field(
+        default=None, description="Since when the device has the link, or the first part of the image."
+    )
+    begun_in: int | None = Field(default=None, description="Generation of the registration in which that was.")
+    unsure: bool = Field(default=False, description="Whether it is not known if the device got what was sent then.")
     moved_at: AwareDatetime | None = Field(default=None, description="When it last got further.")
     not_before: AwareDatetime | None = Field(default=None, description="Nothing is tried again before.")
+    started: bool = Field(default=False, description="Whether the device was seen to download since it was asked to.")
     block_size: int | None = Field(default=None, description="Of a push, as the device wants it.")
     observed: int | None = Field(
         default=None, description="Generation of the registration in which state and result are observed."
@@ -138,6 +148,8 @@ class FirmwareUpdate(Frozen):
     installed_in: int | None = Field(
         default=None, description="Generation of the registration in which the device was told to install."
     )
+    installed_at: AwareDatetime | None = Field(default=None, description="When it was told to, last.")
+    taken: bool = Field(default=False, description="Whether the device took the command to install.")
     silences: int = Field(default=0, ge=0, description="Operations in a row that the device gave no answer to.")
     resets: int = Field(default=0, ge=0, description="How often in a row the device was told to drop an image.")
     cancelled_by: str | None = None

@@ -19,7 +19,7 @@ def waiting_for(update: FirmwareUpdate) -> str | None:
     """None where nothing is waited for any more."""
     if not update.is_open:
         return None
-    if update.step is not None:
+    if update.operation is not None and update.step is not None:
         return f"the device's answer to {STEP_WORDS[update.step]}, which is sent when the device listens"
     match update.status:
         case UpdateStatus.TRANSFERRING:
@@ -40,6 +40,8 @@ def _of_transfer(update: FirmwareUpdate) -> str:
 
 def _of_install(update: FirmwareUpdate) -> str:
     install = update.install
+    if update.not_before is not None:
+        return f"the next command to install, from {_moment(update.not_before)} on"
     if install.window is not None:
         days = ", ".join(install.window.days) or "every day"
         return f"its maintenance window, {install.window.start:%H:%M} to {install.window.end:%H:%M} UTC, {days}"

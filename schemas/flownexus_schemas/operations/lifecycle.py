@@ -133,7 +133,8 @@ def _changes(operation: Operation, happening: Happening, now: datetime) -> dict[
             left = operation.max_attempts - operation.attempts
             return {"last_action": f"No answer: {reason}. {left} more at the device's next sign of life."}
         case GivenUp(reason=reason):
-            return {"last_action": f"No answer to {operation.attempts} attempts: {reason}."}
+            action = f"No answer to {operation.attempts} attempts: {reason}."
+            return {"unanswered": True, "last_action": action}
         case NotSent(reason=reason):
             return {"attempts": operation.attempts - 1, "last_action": f"Not sent: {reason}. It waits."}
         case Cancelled(by=by):

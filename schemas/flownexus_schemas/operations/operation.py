@@ -59,6 +59,7 @@ class Operation(Frozen):
     attempt: Attempt | None = Field(default=None, description="The last one.")
     finished_at: AwareDatetime | None = None
     answer: CommandAnswer | None = Field(default=None, description="What the device answered, as it is.")
+    unanswered: bool = Field(default=False, description="Whether it failed because no answer came.")
     last_action: str = Field(default="Requested.", description="What happened last, as a sentence.")
 
     @property
