@@ -16,6 +16,7 @@ from flownexus_schemas.tables.operations import (
     FirmwareUpdate,
 )
 from flownexus_schemas.tables.positions import StreamPosition
+from flownexus_schemas.tables.rollouts import Rollout, RolloutChange, RolloutDevice
 
 __all__ = [
     "AuditEntry",
@@ -32,6 +33,9 @@ __all__ = [
     "ObservationOutcome",
     "Resource",
     "ResourceType",
+    "Rollout",
+    "RolloutChange",
+    "RolloutDevice",
     "StatedVersions",
     "StreamPosition",
     "UndecodedReport",

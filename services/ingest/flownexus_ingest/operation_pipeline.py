@@ -13,20 +13,18 @@ from psycopg import AsyncConnection
 from flownexus_ingest import metrics
 from flownexus_ingest.dead_letters import set_aside
 from flownexus_ingest.faults import is_of_the_message
-from flownexus_ingest.operation_projection import OperationChangeRow, OperationRow, OperationRows, project
-from flownexus_ingest.staging import inserted_once, kept_newest
+from flownexus_ingest.operation_projection import OPERATIONS
+from flownexus_ingest.projected import Projected
+from flownexus_ingest.rollout_projection import ROLLOUTS
 from flownexus_ingest.stream_position import StreamPosition
 from flownexus_runtime.stream_message import Message
 from flownexus_runtime.stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 
-_KEY, _ORDER = ("id",), ("stream_sequence",)
-_OTHERS = tuple(name for name in OperationRow._fields if name not in (*_KEY, *_ORDER))
-_OPERATION = kept_newest("endpoint_operation", _KEY, _ORDER, _OTHERS)
-_CHANGE = inserted_once("endpoint_operation_change", OperationChangeRow._fields)
-
-_FORGET_SEQUENCES = ("update endpoint_operation set stream_sequence = 0 where stream_sequence <> 0",)
+PROJECTIONS = (OPERATIONS, ROLLOUTS)
+SUBJECTS = tuple(projection.subjects for projection in PROJECTIONS)
+"""What is read of the stream."""
 
 
 class OperationPipeline:
@@ -34,13 +32,14 @@ class OperationPipeline:
 
     def __init__(self, js: JetStreamContext, connection: AsyncConnection, stream: str) -> None:
         self._js, self._connection, self._stream = js, connection, stream
-        self._position = StreamPosition(stream, _FORGET_SEQUENCES)
+        self._position = StreamPosition(stream, tuple(one for projection in PROJECTIONS for one in projection.forget))
         self.position = 0
 
     async def prepare(self, stream_created_at: datetime, last_sequence: int) -> tuple[int, bool]:
         """As StreamPosition.begin."""
-        for stage in (_OPERATION, _CHANGE):
-            await stage.create(self._connection)
+        for projection in PROJECTIONS:
+            for stage in projection.stages:
+                await stage.create(self._connection)
         self.position, another = await self._position.begin(self._connection, stream_created_at, last_sequence)
         return self.position, another
 
@@ -53,11 +52,11 @@ class OperationPipeline:
 
     async def _commit(self, messages: Sequence[Message]) -> None:
         """Commit these messages; where rows are refused, one by one, and the one at fault is set aside."""
-        rows = project(messages)
-        for message, reason in rows.rejected:
+        projected = [projection.of(messages) for projection in PROJECTIONS]
+        for message, reason in (rejected for one in projected for rejected in one.rejected):
             await self._set_aside(message, reason)
         try:
-            await self._write(rows, messages[-1].sequence)
+            await self._write(projected, messages[-1].sequence)
         except psycopg.Error as error:
             if not is_of_the_message(error):
                 raise
@@ -66,18 +65,15 @@ class OperationPipeline:
                     await self._commit([message])
                 return
             await self._set_aside(messages[0], f"{type(error).__name__}: {error}")
-            await self._write(OperationRows(), messages[0].sequence)
+            await self._write((), messages[0].sequence)
         metrics.OPERATION_MESSAGES.inc(len(messages))
 
-    async def _write(self, rows: OperationRows, upto: int) -> None:
+    async def _write(self, projected: Sequence[Projected], upto: int) -> None:
         async with self._connection.transaction(), self._connection.cursor() as cursor:
             await self._position.lock(cursor, self.position)
-            if rows.operations:
-                names = (*_KEY, *_ORDER, *_OTHERS)
-                await _OPERATION.add(
-                    cursor, ([getattr(row, name) for name in names] for row in rows.operations.values())
-                )
-                await _CHANGE.add(cursor, rows.changes)
+            for stage, rows in (one for kind in projected for one in kind.rows):
+                if rows:
+                    await stage.add(cursor, rows)
             await self._position.move(cursor, upto)
         self.position = upto
 

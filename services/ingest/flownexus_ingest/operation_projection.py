@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-from pydantic import BaseModel
-
+from flownexus_ingest.projected import Projected, Projection, json, text
 from flownexus_ingest.rows import Rejected
+from flownexus_ingest.staging import inserted_once, kept_newest
 from flownexus_runtime.stream_message import Message
 from flownexus_schemas import subjects
 from flownexus_schemas.errors import InvalidMessage, InvalidName
 from flownexus_schemas.operations.messages import AnyOperationEvent, parse_operation_event
-
-NUL, ITS_SYMBOL = "\0", "\N{SYMBOL FOR NULL}"
 
 
 class OperationRow(NamedTuple):
@@ -56,18 +52,17 @@ class OperationChangeRow(NamedTuple):
     diagnostic: str | None
 
 
-@dataclass(slots=True)
-class OperationRows:
-    """What one batch writes: each operation as its last message has it, and every step."""
-
-    operations: dict[str, OperationRow] = field(default_factory=dict)
-    changes: list[OperationChangeRow] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+_KEY, _ORDER = ("id",), ("stream_sequence",)
+_OTHERS = tuple(name for name in OperationRow._fields if name not in (*_KEY, *_ORDER))
+OPERATION = kept_newest("endpoint_operation", _KEY, _ORDER, _OTHERS)
+CHANGE = inserted_once("endpoint_operation_change", OperationChangeRow._fields)
 
 
-def project(messages: Sequence[Message]) -> OperationRows:
-    """The rows of these messages, in the order of the stream. Answers that gateways keep are no steps."""
-    rows = OperationRows()
+def project(messages: Sequence[Message]) -> Projected:
+    """Each operation as its last message has it, and every step. Answers that gateways keep are no steps."""
+    projected = Projected()
+    operations: dict[str, OperationRow] = {}
+    changes: list[OperationChangeRow] = []
     for message in messages:
         try:
             endpoint, operation_id, is_answer = subjects.operation_of_subject(message.subject)
@@ -77,23 +72,25 @@ def project(messages: Sequence[Message]) -> OperationRows:
             if (event.data.endpoint, event.data.id) != (endpoint, operation_id):
                 raise InvalidMessage(f"operation {event.data.id} of {event.data.endpoint!r} on the subject of another")
         except (InvalidMessage, InvalidName) as error:
-            rows.rejected.append(Rejected(message, f"{type(error).__name__}: {error}"))
+            projected.rejected.append(Rejected(message, f"{type(error).__name__}: {error}"))
             continue
-        _add(rows, event, message.sequence)
-    return rows
+        operations[event.data.id] = _operation(event, message.sequence)
+        changes.append(_change(event, message.sequence))
+    columns = OPERATION.columns
+    projected.rows = [
+        (OPERATION, [[getattr(row, name) for name in columns] for row in operations.values()]),
+        (CHANGE, changes),
+    ]
+    return projected
 
 
-def _add(rows: OperationRows, event: AnyOperationEvent, sequence: int) -> None:
-    operation = event.data
-    answer = operation.answer
-    code = None if answer is None else _text(answer.code)
-    diagnostic = None if answer is None or answer.diagnostic is None else _text(answer.diagnostic)
-    action = _text(operation.last_action)
-    rows.operations[operation.id] = OperationRow(
+def _operation(event: AnyOperationEvent, sequence: int) -> OperationRow:
+    operation, (code, diagnostic) = event.data, _said(event)
+    return OperationRow(
         id=operation.id,
-        endpoint=_text(operation.endpoint),
+        endpoint=text(operation.endpoint),
         operation_type=operation.command.operation,
-        request=_json(operation.command),
+        request=json(operation.command),
         priority=operation.priority,
         batch=operation.batch,
         status=operation.status,
@@ -104,40 +101,39 @@ def _add(rows: OperationRows, event: AnyOperationEvent, sequence: int) -> None:
         expires_at=operation.expires_at,
         last_attempt_at=None if operation.attempt is None else operation.attempt.started_at,
         finished_at=operation.finished_at,
-        last_action=action,
+        last_action=text(operation.last_action),
         code=code,
         diagnostic=diagnostic,
-        answer=None if answer is None else _json(answer),
+        answer=None if operation.answer is None else json(operation.answer),
         stream_sequence=sequence,
     )
-    rows.changes.append(
-        OperationChangeRow(
-            operation_id=operation.id,
-            stream_sequence=sequence,
-            time=event.time,
-            status=operation.status,
-            attempts=operation.attempts,
-            action=action,
-            code=code,
-            diagnostic=diagnostic,
-        )
+
+
+def _change(event: AnyOperationEvent, sequence: int) -> OperationChangeRow:
+    operation, (code, diagnostic) = event.data, _said(event)
+    return OperationChangeRow(
+        operation_id=operation.id,
+        stream_sequence=sequence,
+        time=event.time,
+        status=operation.status,
+        attempts=operation.attempts,
+        action=text(operation.last_action),
+        code=code,
+        diagnostic=diagnostic,
     )
 
 
-def _text(text: str) -> str:
-    """PostgreSQL has no NUL in text: its symbol stands for it. The stream keeps it as it was."""
-    return text.replace(NUL, ITS_SYMBOL)
+def _said(event: AnyOperationEvent) -> tuple[str | None, str | None]:
+    """The device's code, and its words to it."""
+    answer = event.data.answer
+    if answer is None:
+        return None, None
+    return text(answer.code), None if answer.diagnostic is None else text(answer.diagnostic)
 
 
-def _json(part: BaseModel) -> str:
-    return orjson.dumps(_without_nul(part.model_dump(mode="json"))).decode()
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, dict):
-        return {_text(key): _without_nul(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    return value
+OPERATIONS = Projection(
+    subjects=subjects.ALL_OPERATIONS,
+    stages=(OPERATION, CHANGE),
+    forget=("update endpoint_operation set stream_sequence = 0 where stream_sequence <> 0",),
+    project=project,
+)

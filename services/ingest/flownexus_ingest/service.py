@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from flownexus_ingest import metrics
 from flownexus_ingest.decoding_again import DecodingAgain
 from flownexus_ingest.identifiers import name_resource_types
-from flownexus_ingest.operation_pipeline import OperationPipeline
+from flownexus_ingest.operation_pipeline import SUBJECTS, OperationPipeline
 from flownexus_ingest.pipeline import Pipeline
 from flownexus_ingest.settings import IngestSettings
 from flownexus_ingest.stream_position import PositionMoved
@@ -139,7 +139,7 @@ class Ingest:
                 Stream.OPERATIONS,
                 after=position,
                 size=self._settings.ingest_batch,
-                subjects=subjects.ALL_OPERATIONS,
+                subjects=SUBJECTS,
             ) as reader:
                 log.info("ingest.projecting_operations", position=position)
                 await pipeline.run(reader)

@@ -49,11 +49,12 @@ class Stage:
         return SQL("copy {} ({}) from stdin").format(Identifier(self.name), SQL(", ").join(map(Identifier, names)))
 
 
-def inserted_once(table: str, columns: tuple[str, ...]) -> Stage:
+def inserted_once(table: str, columns: tuple[str, ...], suffix: str = "") -> Stage:
     """Rows whose key is there already are left as they are."""
     names = ", ".join(columns)
-    merge = f"insert into {table} ({names}) select {names} from stage_{table} on conflict do nothing"  # noqa: S608 - ours
-    return Stage(table, columns, (merge,))
+    source = f"stage_{table}{suffix}"
+    merge = f"insert into {table} ({names}) select {names} from {source} on conflict do nothing"  # noqa: S608 - ours
+    return Stage(table, columns, (merge,), suffix=suffix)
 
 
 def kept_newest(table: str, key: tuple[str, ...], order: tuple[str, ...], others: tuple[str, ...]) -> Stage:

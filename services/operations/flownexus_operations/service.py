@@ -129,7 +129,7 @@ class Operations:
             Stream.OPERATIONS,
             after=self._sequence,
             size=BATCH,
-            subjects=subjects.ALL_OPERATIONS,
+            subjects=(subjects.ALL_OPERATIONS,),
         )
         async with reader:
             self._ready_if(reader.pending_at_start == 0, dispatcher)

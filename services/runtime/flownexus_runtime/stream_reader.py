@@ -40,7 +40,8 @@ class StreamReader:
     JetStream keeps no position for it: a gap in the consumer's own sequence, a reconnect or silence in place of
     heartbeats ends it with ReaderLost, and the next reader starts where its owner is.
 
-    `after` None: what is in the stream already comes as the last message of each subject only. `subjects` filters.
+    `after` None: what is in the stream already comes as the last message of each subject only. `subjects`: only those
+    that one of these filters matches.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class StreamReader:
         *,
         after: int | None,
         size: int,
-        subjects: str | None = None,
+        subjects: tuple[str, ...] = (),
     ) -> None:
         self._client, self._js, self._stream = client, js, stream
         self._after, self._size, self._subjects = after, size, subjects
@@ -72,7 +73,7 @@ class StreamReader:
             deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
             opt_start_seq=None if self._after is None else self._after + 1,
             # JetStream takes the last message of each subject only with a filter.
-            filter_subject=self._subjects or (">" if self._after is None else None),
+            filter_subjects=list(self._subjects or ((">",) if self._after is None else ())) or None,
             ack_policy=AckPolicy.NONE,
             mem_storage=True,
             num_replicas=1,
