@@ -41,3 +41,13 @@ EMPTY_IN = DATAGRAMS_IN.labels("empty")
 MARKS = Counter(
     "flownexus_gateway_marks", "Values that were not as the specification has them, by what was assumed.", ["mark"]
 )
+
+HANDSHAKES = Counter("flownexus_gateway_dtls_handshakes", "DTLS handshakes that were done, by what showed who.", ["by"])
+REFUSED_DEVICES = Counter("flownexus_gateway_dtls_refused", "Devices that DTLS did not let in, by reason.", ["reason"])
+HALF_OPEN = Gauge("flownexus_gateway_dtls_half_open", "DTLS handshakes under way.")
+ASSOCIATIONS = Gauge("flownexus_gateway_dtls_associations", "DTLS associations with devices.")
+HELLO_VERIFY_REQUESTS = Counter("flownexus_gateway_dtls_cookies", "ClientHellos that were answered with a cookie.")
+DISCARDED_RECORDS = Counter("flownexus_gateway_dtls_discarded", "DTLS records and datagrams dropped.", ["reason"])
+UNSENT_RECORDS = Counter(
+    "flownexus_gateway_dtls_unsent", "Datagrams to devices that have no association any more, or take none so large."
+)

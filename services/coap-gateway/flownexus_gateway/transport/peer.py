@@ -73,11 +73,11 @@ class Peer(EndpointAddress):
 
     @property
     def uri_base(self) -> str:
-        return f"coap://{self.hostinfo}"
+        return f"{self.scheme}://{self.hostinfo}"
 
     @property
     def uri_base_local(self) -> str:
-        return f"coap://{self.hostinfo_local}"
+        return f"{self.scheme}://{self.hostinfo_local}"
 
     @property
     def blockwise_key(self) -> Hashable:

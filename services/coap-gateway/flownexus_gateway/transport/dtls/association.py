@@ -1,0 +1,48 @@
+"""An authenticated device, as a peer: its session, who it is, and where its newest record came from. Sans-IO."""
+
+from __future__ import annotations
+
+from flownexus_gateway import metrics
+from flownexus_gateway.transport.dtls.authentication import Identity
+from flownexus_gateway.transport.dtls.records import ContentType
+from flownexus_gateway.transport.dtls.session import Session
+from flownexus_gateway.transport.peer import Peer
+
+
+class Association(Peer):
+    """Equal to itself alone: where its address changes, it stays the same peer. `heard_at` in Unix seconds."""
+
+    __slots__ = ("authenticated", "ended", "heard_at", "path", "session")
+
+    scheme = "coaps"
+
+    def __init__(self, session: Session, authenticated: Identity, path: Peer, now: float) -> None:
+        super().__init__(path.socket_address, path.local, path.transmit)
+        self.session, self.authenticated, self.path = session, authenticated, path
+        self.heard_at = now
+        self.ended = False
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other if isinstance(other, Association) else NotImplemented
+
+    def move(self, path: Peer) -> None:
+        """Its newest record came from there."""
+        self.path, self.socket_address, self.local = path, path.socket_address, path.local
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram; it is lost where there is no session any more, or the device takes none so large."""
+        record = None
+        if not self.ended and len(data) <= self.session.keys.max_plain_bytes:
+            record = self.session.seal(ContentType.APPLICATION_DATA, data)
+        if record is None:
+            metrics.UNSENT_RECORDS.inc()
+        else:
+            self.path.send(record)
+
+    def alert(self, level: int, description: int) -> None:
+        """Send an alert. RFC 5246, 7.2."""
+        record = self.session.alert(level, description)
+        if record is not None:
+            self.path.send(record)
