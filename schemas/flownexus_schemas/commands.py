@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_schemas.lwm2m.notification_attributes import AttributeName
+from flownexus_schemas.lwm2m.queue_mode import LONGEST_EDRX_S
 
 JsonValue = bool | int | float | str
 # ASCII digits without leading zeros, as `Path.parse` takes them; \d would take other scripts' digits too.
@@ -34,7 +35,7 @@ class Command(Frozen):
 
     endpoint: str
     format: int | None = Field(default=None, description="Content-Format to use; chosen by the gateway if null.")
-    timeout_s: float = Field(default=93.0, gt=0, le=600)
+    timeout_s: float = Field(default=93.0, gt=0, le=LONGEST_EDRX_S)
     operation_id: str | None = Field(
         default=None, description="The operation that this is an attempt of: the device's answer is then kept."
     )

@@ -33,7 +33,13 @@ class Registration(Frozen):
     lwm2m_version: str = Field(examples=["1.1"])
     binding: str = Field(examples=["U"])
     queue_mode: bool
+    queued_by_binding: bool = Field(
+        default=False, description="Whether queue mode was stated in the binding: one without it then ends it."
+    )
     awake_window_s: float = Field(gt=0, description="Seconds for which a queue-mode device listens after it sent.")
+    answers_asleep_within_s: float | None = Field(
+        default=None, gt=0, description="Seconds within which it answers although it sleeps; null: it does not."
+    )
     address: Address
     identity: str | None = Field(
         default=None, description="The identity that DTLS authenticated; null over plain CoAP."

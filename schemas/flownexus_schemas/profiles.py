@@ -15,6 +15,7 @@ from flownexus_schemas.cloudevent import Frozen
 from flownexus_schemas.commands import Paths, PathText
 from flownexus_schemas.endpoint_tags import Tag
 from flownexus_schemas.lwm2m.notification_attributes import AttributeName, check_values
+from flownexus_schemas.lwm2m.queue_mode import LONGEST_EDRX_S
 
 DEFAULT_KEY = "default"
 
@@ -76,6 +77,13 @@ class ObservationProfile(Frozen):
         default=None, ge=0, le=65535, description="Content-Format to ask and write in; chosen by the gateway if null."
     )
     awake_window_s: float = Field(default=93.0, gt=0, description="Seconds a queue-mode device listens after it sent.")
+    answers_asleep_within_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=LONGEST_EDRX_S,
+        description="Seconds within which a queue-mode device answers although it sleeps, as with eDRX: twice its "
+        "cycle or more. Null: it is asked nothing while it sleeps.",
+    )
 
 
 def choose(

@@ -16,6 +16,11 @@ ZEPHYR_AWAKE_WINDOW_S = 20.0
 TRANSPORTS = "UMHTSN"
 """UDP, MQTT, HTTP, TCP, SMS, non-IP. LwM2M Core 1.2, 6.2.1.2."""
 
+LONGEST_EDRX_S = 10_800.0
+"""Seconds that a sleeping device may take to answer: a little more than the longest cycle of eDRX, 10,485.76 s, in
+which an NB-IoT device listens to the network once. 3GPP TS 24.008, 10.5.5.32.
+"""
+
 _FALSE = frozenset({"0", "false"})
 
 Status = Literal["online", "asleep", "offline"]

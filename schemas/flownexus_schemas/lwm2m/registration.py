@@ -36,7 +36,8 @@ _INFINITE_SINCE = (1, 2)
 class RegisterRequest:
     """A Register. LwM2M Core 1.1.1, 6.2.1.
 
-    `lifetime_s` is 1 to MAX_LIFETIME_S. `binding` has the transports without Q. `links_text` is the payload as text.
+    `lifetime_s` is 1 to MAX_LIFETIME_S. `binding` has the transports without Q; `queued_by_binding` is whether the Q of
+    `queue_mode` was there, as 1.0 has it, and no parameter of its own. `links_text` is the payload as text.
     `attributes` are the queries that LwM2M does not define, by name. `warnings` say what was wrong but taken.
     """
 
@@ -45,6 +46,7 @@ class RegisterRequest:
     lwm2m_version: str
     binding: str
     queue_mode: bool
+    queued_by_binding: bool
     sms_number: str | None
     links: ObjectLinks
     links_text: str
@@ -75,6 +77,7 @@ class RegisterRequest:
         if lifetime_s is None:
             parameters.warnings.append(f"no lifetime (lt), {DEFAULT_LIFETIME_S} s assumed")
             lifetime_s = DEFAULT_LIFETIME_S
+        by_parameter = queue_parameter(parameters.values.get("Q", ()))
         text = _links_text(payload, content_format, parameters)
         if not text and "pid" in parameters.values:
             raise InvalidRegistration("Profile IDs (pid) are not known here: send the list of objects")
@@ -86,7 +89,8 @@ class RegisterRequest:
             lifetime_s=lifetime_s,
             lwm2m_version=version,
             binding=binding.transports or DEFAULT_BINDING,
-            queue_mode=binding.queue_mode or queue_parameter(parameters.values.get("Q", ())),
+            queue_mode=binding.queue_mode or by_parameter,
+            queued_by_binding=binding.queue_mode and not by_parameter,
             sms_number=_sms_number(parameters),
             links=links,
             links_text=text,
@@ -99,12 +103,14 @@ class RegisterRequest:
 class UpdateRequest:
     """An Update: None wherever the device leaves things as they are. LwM2M Core 1.1.1, 6.2.2.
 
-    `links` replaces the whole list of objects, with `links_text` beside it. `queue_mode` is None unless a Q is there.
+    `links` replaces the whole list of objects, with `links_text` beside it. `queue_mode` is None unless a Q is there;
+    `queued_by_binding` is whether it is in the binding alone.
     """
 
     lifetime_s: int | None
     binding: str | None
     queue_mode: bool | None
+    queued_by_binding: bool
     sms_number: str | None
     links: ObjectLinks | None
     links_text: str | None
@@ -125,16 +131,14 @@ class UpdateRequest:
         lifetime_s = _lifetime(parameters, lwm2m_version)
         stated = parameters.text("b")
         binding = _binding(stated, parameters) if stated is not None else None
-        queue_mode: bool | None = None
-        if "Q" in parameters.values:
-            queue_mode = queue_parameter(parameters.values["Q"])
-        if binding is not None and binding.queue_mode:
-            queue_mode = True
+        by_binding = binding is not None and binding.queue_mode
+        by_parameter = queue_parameter(parameters.values["Q"]) if "Q" in parameters.values else None
         text = _links_text(payload, content_format, parameters)
         return cls(
             lifetime_s=lifetime_s,
             binding=binding.transports or DEFAULT_BINDING if binding is not None else None,
-            queue_mode=queue_mode,
+            queue_mode=True if by_binding else by_parameter,
+            queued_by_binding=by_binding and not by_parameter,
             sms_number=_sms_number(parameters),
             links=_links(text, parameters) if text else None,
             links_text=text or None,
@@ -142,17 +146,15 @@ class UpdateRequest:
             warnings=tuple(parameters.warnings[:_MAX_WARNINGS]),
         )
 
-    def queue_mode_after(self, lwm2m_version: str, current: bool) -> bool:
-        """Whether the device is in queue mode after this Update, given its version and the mode before.
+    def queue_mode_after(self, current: bool, *, by_binding: bool) -> bool:
+        """Whether the device is in queue mode after this Update, given the mode before and where it was stated.
 
-        In 1.0 the binding carries the Q, so one without it ends queue mode. Since 1.1 queue mode is a parameter of
-        its own, which an Update does not repeat.
+        In 1.0 the binding carries the Q, so one without it ends queue mode; there are clients that go on so in 1.1.
+        There queue mode is a parameter of its own, which an Update does not repeat.
         """
         if self.queue_mode is not None:
             return self.queue_mode
-        if self.binding is not None and version_key(lwm2m_version) == (1, 0):
-            return False
-        return current
+        return current and not (by_binding and self.binding is not None)
 
 
 class _Parameters:

@@ -18,11 +18,12 @@ Status = OperationStatus
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """The request goes to the device."""
+    """The request goes to the device. `asleep_s`: seconds in which it answers although it sleeps; None: it listens."""
 
     sender: str
     gateway: str
     ends_at: datetime
+    asleep_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,19 @@ def after_answer(answer: CommandAnswer) -> Confirmed | Refused:
 
 def _changes(operation: Operation, happening: Happening, now: datetime) -> dict[str, Any]:
     match happening:
-        case Dispatched(sender=sender, gateway=gateway, ends_at=ends_at):
+        case Dispatched(sender=sender, gateway=gateway, ends_at=ends_at, asleep_s=asleep_s):
             number = operation.attempts + 1
-            attempt = Attempt(number=number, sender=sender, gateway=gateway, started_at=now, ends_at=ends_at)
+            attempt = Attempt(
+                number=number,
+                sender=sender,
+                gateway=gateway,
+                started_at=now,
+                ends_at=ends_at,
+                asleep=asleep_s is not None,
+            )
             action = f"Sent to the device by {gateway}, attempt {number} of {operation.max_attempts}."
+            if asleep_s is not None:
+                action += f" It sleeps, and answers within {asleep_s:g} s if at all."
             return {"attempts": number, "attempt": attempt, "last_action": action}
         case Confirmed(answer=answer):
             return {"answer": answer, "last_action": f"The device answered {answer.code}."}

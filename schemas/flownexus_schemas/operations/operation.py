@@ -40,6 +40,7 @@ class Attempt(Frozen):
     gateway: str = Field(description="Id of the gateway that was asked.")
     started_at: AwareDatetime
     ends_at: AwareDatetime
+    asleep: bool = Field(default=False, description="Whether it was sent while the device slept, as with eDRX.")
 
 
 class Operation(Frozen):

@@ -45,6 +45,7 @@ class Endpoint(Base):
     binding: Mapped[str | None]
     queue_mode: Mapped[bool] = mapped_column(server_default=false())
     awake_window_s: Mapped[float | None]
+    answers_asleep_within_s: Mapped[float | None]
     lifetime_s: Mapped[int | None]
     address_host: Mapped[str | None]
     address_port: Mapped[int | None] = mapped_column(Integer)

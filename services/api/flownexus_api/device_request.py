@@ -49,6 +49,8 @@ _KINDS: Mapping[str, type[Command]] = {
 }
 _ONE = frozenset({"value", "type"})
 
+LONGEST_WAIT_S = 120.0
+
 
 class DeviceRequest(BaseModel):
     """One request to a device. Which fields there are depends on the operation; `path` is `/object/instance/...`."""
@@ -69,7 +71,7 @@ class DeviceRequest(BaseModel):
     event_type: str | None = Field(default=None, description="Of observe-composite: the type of each notification.")
     passive: bool | None = Field(default=None, description="Of cancel-observation: by Reset to the next notification.")
     format: int | None = Field(default=None, ge=0, le=65535, description="Content-Format; by default the device's.")
-    timeout_s: float = Field(default=30.0, gt=0, le=120, description="Seconds to wait for the device.")
+    timeout_s: float = Field(default=30.0, gt=0, le=LONGEST_WAIT_S, description="Seconds to wait for the device.")
 
     def command(self, endpoint: str, models: ObjectModels, versions: Mapping[int, str]) -> AnyCommand:
         """The command for a gateway. Raises InvalidRequest: a field that the operation lacks or does not know, a value

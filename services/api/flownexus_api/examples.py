@@ -14,7 +14,9 @@ ENDPOINT: dict[str, Any] = {
     "registration_id": "k3Vd0aQz",
     "lwm2m_version": "1.1",
     "binding": "U",
-    "queue_mode": False,
+    "queue_mode": True,
+    "awake_window_s": 93.0,
+    "answers_asleep_within_s": None,
     "lifetime_s": 600,
     "address": {"host": "192.0.2.1", "port": 56830},
     "gateway": "gw-1",
@@ -96,6 +98,7 @@ PROFILE: dict[str, Any] = {
     "read_once": ["3/0"],
     "format": None,
     "awake_window_s": 20.0,
+    "answers_asleep_within_s": 82.0,
 }
 
 ENDPOINT_PROFILE: dict[str, Any] = {

@@ -128,6 +128,11 @@ def unacknowledged_remotes(messages: Any, message_id: int) -> list[Any]:
     return [remote for remote, known in messages._active_exchanges if known == message_id]
 
 
+def is_unacknowledged(messages: Any, remote: Any) -> bool:
+    """Whether a message to `remote` waits for an acknowledgement: its backlog is there for as long."""
+    return remote in messages._backlogs
+
+
 def exchange_remote(messages: Any, message_id: int, remote: Any) -> Any | None:
     """Where the message of this id went that waits for an acknowledgement; `remote` itself where it went there."""
     exchanges = messages._active_exchanges

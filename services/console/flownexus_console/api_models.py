@@ -58,6 +58,8 @@ class Endpoint(Frozen):
     lwm2m_version: str | None = None
     binding: str | None = None
     queue_mode: bool | None = None
+    awake_window_s: float | None = None
+    answers_asleep_within_s: float | None = None
     lifetime_s: int | None = None
     address: Address | None = None
     gateway: str | None = None

@@ -76,6 +76,7 @@ REGISTRATION = (
     "binding",
     "queue_mode",
     "awake_window_s",
+    "answers_asleep_within_s",
     "lifetime_s",
     "address_host",
     "address_port",

@@ -176,6 +176,7 @@ def _registration_columns(registration: Registration, expires_at: datetime | Non
         registration.binding,
         registration.queue_mode,
         registration.awake_window_s,
+        registration.answers_asleep_within_s,
         registration.lifetime_s,
         registration.address.host,
         registration.address.port,

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 
 from flownexus_operations import metrics
 from flownexus_operations.gateways import MARGIN_S, GatewayAway, ask
-from flownexus_operations.listening import Listeners
+from flownexus_operations.listening import Listeners, Way
 from flownexus_operations.pauses import Pauses
 from flownexus_operations.queues import EndpointQueue, Queued, Queues, is_over
 from flownexus_operations.replicas import Replicas
@@ -59,7 +59,8 @@ class Dispatcher:
     ) -> None:
         self._client, self._queues, self._listeners = client, queues, listeners
         self._replicas, self._transitions = replicas, transitions
-        self._free = asyncio.Semaphore(in_flight)
+        # Those that sleep take long to answer: those that are awake for seconds do not wait for them.
+        self._free, self._free_asleep = asyncio.Semaphore(in_flight), asyncio.Semaphore(in_flight)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._attempts: dict[str, asyncio.Future[KeptAnswer]] = {}
@@ -149,13 +150,13 @@ class Dispatcher:
         queued_next = queue.next(now)
         if queued_next is None:
             return None
-        gateway = self._listeners.gateway_of(endpoint, now.timestamp())
-        if gateway is None:
+        way = self._listeners.way_to(endpoint, now.timestamp(), queued_next.asked_in_vain_at)
+        if way is None:
             return None
-        if (until := self._pauses.until(gateway, now.timestamp())) is not None:
+        if (until := self._pauses.until(way.gateway, now.timestamp())) is not None:
             self.at(until, endpoint)
             return None
-        return partial(self._send, queued_next, gateway)
+        return partial(self._send, queued_next, self._free if way.asleep_s is None else self._free_asleep)
 
     def _left_behind(self, queued: Queued, now: datetime) -> Step | None:
         """What to do about an attempt that no task of ours is at."""
@@ -179,20 +180,21 @@ class Dispatcher:
         )
         return partial(self._transitions.append, queued, happening, now)
 
-    async def _send(self, queued: Queued, gateway: str) -> None:
+    async def _send(self, queued: Queued, free: asyncio.Semaphore) -> None:
         operation = queued.operation
-        async with self._free:
+        async with free:
             now = datetime.now(UTC)
-            if is_over(operation, now) or self._listeners.gateway_of(operation.endpoint, now.timestamp()) is None:
+            way = self._listeners.way_to(operation.endpoint, now.timestamp(), queued.asked_in_vain_at)
+            if way is None or is_over(operation, now):
                 return
             answer: asyncio.Future[KeptAnswer] = asyncio.get_running_loop().create_future()
             self._attempts[operation.id] = answer
             try:
-                ends_at = now + timedelta(seconds=operation.command.timeout_s + MARGIN_S)
-                operation = await self._transitions.append(
-                    queued, Dispatched(self._replicas.own, gateway, ends_at), now
-                )
-                happening = await self._outcome(operation, gateway, answer)
+                timeout_s = max(operation.command.timeout_s, way.asleep_s or 0.0)
+                ends_at = now + timedelta(seconds=timeout_s + MARGIN_S)
+                dispatched = Dispatched(self._replicas.own, way.gateway, ends_at, asleep_s=way.asleep_s)
+                operation = await self._transitions.append(queued, dispatched, now)
+                happening = await self._outcome(operation, way, timeout_s, answer)
                 metrics.ATTEMPT_SECONDS.observe((datetime.now(UTC) - now).total_seconds())
                 await self._settle(queued, happening)
             finally:
@@ -205,24 +207,28 @@ class Dispatcher:
             happening=type(happening).__name__,
         )
 
-    async def _outcome(self, operation: Operation, gateway: str, kept: asyncio.Future[KeptAnswer]) -> Happening:
+    async def _outcome(
+        self, operation: Operation, way: Way, timeout_s: float, kept: asyncio.Future[KeptAnswer]
+    ) -> Happening:
         """What the gateway replies; where the bus lost the reply, what it kept, until nothing can come any more."""
         happening: Happening | None
+        asked_at = time.time()
         try:
-            happening = await ask(self._client, gateway, operation)
+            happening = await ask(self._client, way.gateway, operation, timeout_s)
         except GatewayAway as error:
-            self._pauses.failed(gateway, time.time())
+            self._pauses.failed(way.gateway, time.time())
             return NotSent(str(error))
-        self._pauses.worked(gateway)
+        self._pauses.worked(way.gateway)
         if happening is None:
             assert operation.attempt is not None
             try:
                 async with asyncio.timeout(max(0.0, operation.attempt.ends_at.timestamp() - time.time())):
                     happening = after_answer((await kept).answer)
             except TimeoutError:
-                happening = after_silence(operation, f"gateway {gateway} did not reply")
+                happening = after_silence(operation, f"gateway {way.gateway} did not reply")
         if isinstance(happening, Unanswered | GivenUp | NotSent):
-            self._listeners.silent(operation.endpoint, time.time())
+            # One that woke up while it was waited for is asked again in the time that it is awake.
+            self._listeners.silent(operation.endpoint, time.time() if way.asleep_s is None else asked_at)
         return happening
 
     async def _settle(self, queued: Queued, happening: Happening) -> None:

@@ -30,14 +30,17 @@ class GatewayAway(Exception):
     """It does not listen, or cannot send now."""
 
 
-async def ask(client: Client, gateway: str, operation: Operation) -> Outcome | None:
-    """What became of the attempt that `operation` is in; None where the bus lost sight of it. Raises GatewayAway."""
+async def ask(client: Client, gateway: str, operation: Operation, timeout_s: float) -> Outcome | None:
+    """What became of the attempt that `operation` is in; None where the bus lost sight of it. Raises GatewayAway.
+
+    `timeout_s`: seconds that the gateway waits for the device.
+    """
     command = operation.command.model_copy(
-        update={"operation_id": operation.id, "operation_attempt": operation.attempts}
+        update={"operation_id": operation.id, "operation_attempt": operation.attempts, "timeout_s": timeout_s}
     )
     try:
         reply = await client.request(
-            subjects.gateway_request(gateway), command.model_dump_json().encode(), timeout=command.timeout_s + MARGIN_S
+            subjects.gateway_request(gateway), command.model_dump_json().encode(), timeout=timeout_s + MARGIN_S
         )
         answer = answer_adapter.validate_json(reply.data)
     except NoRespondersError as error:

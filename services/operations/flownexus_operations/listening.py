@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
 
 from flownexus_schemas import subjects
 from flownexus_schemas.errors import InvalidName
-from flownexus_schemas.lwm2m.queue_mode import Presence
+from flownexus_schemas.lwm2m.queue_mode import Presence, Status
 from flownexus_schemas.registrations import StoredRegistration
 
 log = structlog.get_logger(__name__)
@@ -19,19 +20,40 @@ Heard = Callable[[str], None]
 """Told the endpoint of which something was heard."""
 
 
+class Way(NamedTuple):
+    """How an endpoint is reached now. `asleep_s`: seconds in which it answers although it sleeps; None: it listens."""
+
+    gateway: str
+    asleep_s: float | None = None
+
+
 @dataclass(slots=True)
 class Listener:
-    """What is known of one endpoint. Times in Unix seconds; `silent_since` is when it last did not answer."""
+    """What is known of one endpoint. Times in Unix seconds; `silent_since` is when it last did not answer, or was asked
+    in vain while it slept.
+    """
 
     gateway: str
     queue_mode: bool
     awake_window_s: float
+    answers_asleep_within_s: float | None
     lifetime_s: int
     registered_or_updated: float
     last_heard: float
     silent_since: float = 0.0
 
-    def is_awake(self, now: float) -> bool:
+    def way(self, now: float) -> Way | None:
+        """None where nothing reaches it before its next sign of life."""
+        if self.last_heard <= self.silent_since:
+            return None
+        match self._status(now):
+            case "online":
+                return Way(self.gateway)
+            case "asleep" if self.answers_asleep_within_s is not None:
+                return Way(self.gateway, self.answers_asleep_within_s)
+        return None
+
+    def _status(self, now: float) -> Status:
         presence = Presence(
             registered=True,
             queue_mode=self.queue_mode,
@@ -39,7 +61,7 @@ class Listener:
             expires_at=self.registered_or_updated + self.lifetime_s,
             awake_window_s=self.awake_window_s,
         )
-        return presence.status(now) == "online" and self.last_heard > self.silent_since
+        return presence.status(now)
 
 
 class Listeners:
@@ -49,10 +71,17 @@ class Listeners:
         self._by_endpoint: dict[str, Listener] = {}
         self._on_heard = on_heard
 
-    def gateway_of(self, endpoint: str, now: float) -> str | None:
-        """The gateway through which an endpoint that listens is reached; None where it does not listen."""
+    def way_to(self, endpoint: str, now: float, asked_at: float | None = None) -> Way | None:
+        """How it is reached now; None where it is not.
+
+        `asked_at`: when it was last asked the same and did not answer. A sleep has one attempt at most, so that three
+        do not end while the device is out of reach; the stream knows of it after a restart too.
+        """
         listener = self._by_endpoint.get(endpoint)
-        return listener.gateway if listener is not None and listener.is_awake(now) else None
+        way = None if listener is None else listener.way(now)
+        if listener is None or way is None or way.asleep_s is None or asked_at is None:
+            return way
+        return way if listener.last_heard > asked_at else None
 
     def heard(self, endpoint: str, now: float) -> None:
         """Something came from it."""
@@ -61,11 +90,11 @@ class Listeners:
             listener.last_heard = max(listener.last_heard, now)
             self._on_heard(endpoint)
 
-    def silent(self, endpoint: str, now: float) -> None:
-        """It did not answer: it is asked nothing before its next sign of life."""
+    def silent(self, endpoint: str, since: float) -> None:
+        """It did not answer: it is asked nothing before its next sign of life after `since`."""
         listener = self._by_endpoint.get(endpoint)
         if listener is not None:
-            listener.silent_since = max(listener.silent_since, now)
+            listener.silent_since = max(listener.silent_since, since)
 
     def apply(self, key: str, value: bytes | None, revision: int) -> None:
         """Take over an entry of the registrations bucket."""
@@ -84,10 +113,16 @@ class Listeners:
             gateway=registration.gateway,
             queue_mode=registration.queue_mode,
             awake_window_s=registration.awake_window_s,
+            answers_asleep_within_s=registration.answers_asleep_within_s,
             lifetime_s=registration.lifetime_s,
             registered_or_updated=stored.last_seen_at,
             last_heard=max(stored.last_seen_at, known.last_heard if known is not None else 0.0),
             silent_since=known.silent_since if known is not None else 0.0,
         )
-        if known is None or stored.last_seen_at > known.registered_or_updated or registration.gateway != known.gateway:
+        now_known = self._by_endpoint[endpoint]
+        if (
+            known is None
+            or stored.last_seen_at > known.registered_or_updated
+            or (known.gateway, known.answers_asleep_within_s) != (now_known.gateway, now_known.answers_asleep_within_s)
+        ):
             self._on_heard(endpoint)

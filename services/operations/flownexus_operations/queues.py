@@ -19,6 +19,13 @@ class Queued:
     first_sequence: int
     answer: KeptAnswer | None = None
 
+    @property
+    def asked_in_vain_at(self) -> float | None:
+        """When the device was last sent it and did not answer, Unix seconds; None where it was not."""
+        attempt = self.operation.attempt
+        was_sent = attempt is not None and attempt.number == self.operation.attempts
+        return attempt.started_at.timestamp() if attempt is not None and was_sent else None
+
 
 @dataclass(slots=True)
 class EndpointQueue:

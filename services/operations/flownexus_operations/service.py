@@ -150,6 +150,8 @@ class Operations:
             endpoint, _, is_answer = subjects.operation_of_subject(message.subject)
             if is_answer:
                 answer = parse_kept_answer(message.payload)
+                if self._listeners is not None:
+                    self._listeners.heard(endpoint, answer.received_at.timestamp())
                 queued = self._queues.answered(endpoint, answer)
                 if queued is not None:
                     dispatcher.kept(queued, answer)

@@ -23,5 +23,8 @@ class OperationsSettings(ServiceSettings):
         default_factory=_own_id, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of this replica."
     )
     operations_in_flight: int = Field(
-        default=500, ge=1, le=10_000, description="The most requests that one replica has under way."
+        default=500,
+        ge=1,
+        le=10_000,
+        description="The most requests that one replica has under way; as many again to devices that sleep.",
     )

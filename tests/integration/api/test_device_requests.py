@@ -146,6 +146,9 @@ async def test_a_device_that_cannot_be_reached_is_told_apart(door: Door) -> None
     answer = await door.ask(operation="read", path="3")
     assert answer.status_code == 409
     assert "is asleep" in answer.json()["detail"]
+    door.change("update endpoint set answers_asleep_within_s = 1")
+    asleep = await door.ask(operation="read", path="3", timeout_s=0.5)
+    assert (asleep.status_code, "within 0.5 s" in asleep.json()["detail"]) == (504, True)
 
     door.change("update endpoint set queue_mode = false")
     door.gateway.kill()

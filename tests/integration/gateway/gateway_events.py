@@ -49,6 +49,7 @@ class Events:
         return await until(enough, timeout_s=20, what=f"{count} {kind.__name__}")
 
 
-async def put_profile(js: JetStreamContext, profile: ObservationProfile) -> None:
+async def put_profile(js: JetStreamContext, profile: ObservationProfile) -> int:
+    """The revision that a gateway has to know."""
     bucket = await js.key_value(Bucket.OBSERVATION_PROFILES)
-    await bucket.put(DEFAULT_KEY, profile.model_dump_json().encode())
+    return await bucket.put(DEFAULT_KEY, profile.model_dump_json().encode())

@@ -76,21 +76,30 @@ async def test_a_registration_is_the_row_of_its_endpoint_and_a_reading(
     last = await publish(
         js,
         registered("dev", now - 20 * S, lifetime_s=60),
-        updated("dev", now - 10 * S, lifetime_s=3600, queue_mode=True, awake_window_s=600.0, identity="psk-1"),
+        updated(
+            "dev",
+            now - 10 * S,
+            lifetime_s=3600,
+            queue_mode=True,
+            awake_window_s=600.0,
+            answers_asleep_within_s=82.0,
+            identity="psk-1",
+        ),
     )
     await projected(database_url, last)
 
     assert rows(
         database_url,
-        "select name, status, registration_id, lifetime_s, identity, address_host, object_links, object_versions, "
-        "content_formats, first_seen_at, registered_at, last_seen_at, awake_until, expires_at, last_sequence "
-        "from endpoint_status",
+        "select name, status, registration_id, lifetime_s, answers_asleep_within_s, identity, address_host, "
+        "object_links, object_versions, content_formats, first_seen_at, registered_at, last_seen_at, awake_until, "
+        "expires_at, last_sequence from endpoint_status",
     ) == [
         (
             "dev",
             "online",
             "reg1",
             3600,
+            82.0,
             "psk-1",
             "192.0.2.1",
             ["1/0", "3/0", "3303/0"],

@@ -83,9 +83,17 @@ def asked(js: JetStreamContext) -> Asked:
 
 
 @pytest.fixture
-async def gateway(js: JetStreamContext, service: Callable[..., ServiceProcess]) -> ServiceProcess:
+def profile() -> ObservationProfile:
+    """Devices listen for 2 s, unless a test module says otherwise."""
+    return ObservationProfile(awake_window_s=2)
+
+
+@pytest.fixture
+async def gateway(
+    js: JetStreamContext, service: Callable[..., ServiceProcess], profile: ObservationProfile
+) -> ServiceProcess:
     bucket = await js.key_value(Bucket.OBSERVATION_PROFILES)
-    await bucket.put(DEFAULT_KEY, ObservationProfile(awake_window_s=2).model_dump_json().encode())
+    await bucket.put(DEFAULT_KEY, profile.model_dump_json().encode())
     return service("flownexus_gateway")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flownexus_schemas.lwm2m.errors import InvalidRegistration, Lwm2mError
-from flownexus_schemas.lwm2m.registration import DEFAULT_LIFETIME_S, MAX_LIFETIME_S, UpdateRequest
+from flownexus_schemas.lwm2m.registration import DEFAULT_LIFETIME_S, MAX_LIFETIME_S, RegisterRequest, UpdateRequest
 
 
 def update(*queries: str, payload: bytes = b"", version: str = "1.1") -> UpdateRequest:
@@ -19,6 +19,7 @@ def test_empty_update_changes_nothing() -> None:
         lifetime_s=None,
         binding=None,
         queue_mode=None,
+        queued_by_binding=False,
         sms_number=None,
         links=None,
         links_text=None,
@@ -48,25 +49,33 @@ def test_lifetime_that_is_no_number_is_refused(stated: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "queries", "before", "after"),
+    ("by_binding", "queries", "before", "after"),
     [
-        # 1.0: the binding carries the Q
-        ("1.0", [], True, True),
-        ("1.0", ["b=UQ"], False, True),
-        ("1.0", ["b=U"], True, False),
-        ("1.0", ["lt=60"], True, True),
+        # 1.0, and clients that go on as 1.0 has it
+        (True, [], True, True),
+        (True, ["b=UQ"], False, True),
+        (True, ["b=U"], True, False),
+        (True, ["lt=60"], True, True),
         # since 1.1 Q is a parameter, which an Update does not repeat
-        ("1.1", [], True, True),
-        ("1.1", ["b=U"], True, True),
-        ("1.1", ["b=U"], False, False),
-        ("1.1", ["Q"], False, True),
-        ("1.1", ["Q=0"], True, False),
-        ("1.1", ["b=UQ"], False, True),
-        ("1.2", ["b=UT"], True, True),
+        (False, [], True, True),
+        (False, ["b=U"], True, True),
+        (False, ["b=U"], False, False),
+        (False, ["Q"], False, True),
+        (False, ["Q=0"], True, False),
+        (False, ["b=UQ"], False, True),
+        (False, ["b=UT"], True, True),
     ],
 )
-def test_queue_mode_after_an_update(version: str, queries: list[str], before: bool, after: bool) -> None:
-    assert update(*queries, version=version).queue_mode_after(version, before) is after
+def test_queue_mode_after_an_update(by_binding: bool, queries: list[str], before: bool, after: bool) -> None:
+    assert update(*queries).queue_mode_after(before, by_binding=by_binding) is after
+
+
+@pytest.mark.parametrize(
+    ("queries", "by_binding"), [(["b=UQ"], True), (["b=U", "Q"], False), (["b=UQ", "Q"], False), (["b=U"], False)]
+)
+def test_where_queue_mode_is_stated_is_told_apart(queries: list[str], by_binding: bool) -> None:
+    assert update(*queries).queued_by_binding is by_binding
+    assert RegisterRequest.parse([*queries, "ep=e", "lwm2m=1.1"], b"", None).queued_by_binding is by_binding
 
 
 def test_blank_payload_leaves_the_objects_as_they_were() -> None:
@@ -90,4 +99,4 @@ def test_any_update_is_taken_or_refused(queries: list[str], payload: bytes, vers
         return
     assert request.lifetime_s is None or 1 <= request.lifetime_s <= MAX_LIFETIME_S
     assert (request.links is None) == (request.links_text is None)
-    assert request.queue_mode_after(version, current=True) in {True, False}
+    assert request.queue_mode_after(True, by_binding=True) in {True, False}

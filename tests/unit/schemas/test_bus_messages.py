@@ -215,7 +215,7 @@ def test_command_refuses_what_is_no_path(path: str) -> None:
         {"operation": "read-composite", "paths": []},
         {"operation": "write-composite", "values": []},
         {"operation": "read", "path": "3/0", "timeout_s": 0},
-        {"operation": "read", "path": "3/0", "timeout_s": 601},
+        {"operation": "read", "path": "3/0", "timeout_s": 10_801},
         {"operation": "write-attributes", "path": "3/0", "attributes": {"colour": 1}},
         {"operation": "reboot", "path": "3/0/4"},
         {"path": "3/0"},

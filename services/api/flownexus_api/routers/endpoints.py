@@ -21,8 +21,9 @@ router = APIRouter(prefix="/endpoints", tags=["endpoints"])
 Status = Literal["online", "asleep", "offline"]
 Order = Literal["name", "-last_seen_at"]
 
-COLUMNS = """id, name, status, registered, registration_id, lwm2m_version, binding, queue_mode, lifetime_s, gateway,
-    address_host, address_port, first_seen_at, registered_at, last_seen_at, awake_until, expires_at"""
+COLUMNS = """id, name, status, registered, registration_id, lwm2m_version, binding, queue_mode, awake_window_s,
+    answers_asleep_within_s, lifetime_s, gateway, address_host, address_port, first_seen_at, registered_at,
+    last_seen_at, awake_until, expires_at"""
 DETAILS = f"""{COLUMNS}, identity, root_path, object_links, object_versions, content_formats,
     registration_warnings"""
 
@@ -68,6 +69,10 @@ class Endpoint(BaseModel):
     lwm2m_version: str | None
     binding: str | None
     queue_mode: bool
+    awake_window_s: float | None = Field(description="Seconds for which a queue-mode device listens after it sent.")
+    answers_asleep_within_s: float | None = Field(
+        description="Seconds within which it answers although it sleeps; null: it is asked nothing while it sleeps."
+    )
     lifetime_s: int | None = Field(description="Seconds.")
     address: Address | None
     gateway: str | None

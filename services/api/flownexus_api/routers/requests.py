@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 
 from flownexus_api.access import BriefOperator
 from flownexus_api.audit import add_outcome, write_down
-from flownexus_api.device_request import CHANGES, DeviceRequest
+from flownexus_api.device_request import CHANGES, LONGEST_WAIT_S, DeviceRequest
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
 from flownexus_api.gateway_calls import ask_device
@@ -21,7 +21,8 @@ from flownexus_schemas.errors import Conflict, FlowNexusError
 
 router = APIRouter(prefix="/endpoints/{endpoint}/requests", tags=["requests"])
 
-FOUND = """select status, gateway, object_versions, last_seen_at, expires_at from endpoint_status where name = :name"""
+FOUND = """select status, gateway, object_versions, answers_asleep_within_s, last_seen_at, expires_at
+    from endpoint_status where name = :name"""
 
 
 class DeviceValue(BaseModel):
@@ -59,11 +60,15 @@ async def request_device(
     """Send one request to a device that listens, and wait for its answer. For operators.
 
     Values are JSON of their LwM2M type; one that does not fit is refused before it reaches the device. A device that
-    is asleep or not registered is 409, one that does not answer 504.
+    is asleep or not registered is 409, one that does not answer 504. One that answers although it sleeps is asked at
+    once, and has the time that its profile says unless `timeout_s` is given, 120 s at most.
     """
     device = await _reachable(parts, name)
     versions = {int(object_id): version for object_id, version in device.object_versions.items()}
     command = asked.command(name, parts.models, versions)
+    if device.status == "asleep" and "timeout_s" not in asked.model_fields_set:
+        within_s = min(max(command.timeout_s, device.answers_asleep_within_s), LONGEST_WAIT_S)
+        command = command.model_copy(update={"timeout_s": within_s})
     if asked.operation not in CHANGES:
         answer = await ask_device(parts.bus, device.gateway, command)
     else:
@@ -80,7 +85,7 @@ async def request_device(
 
 
 async def _reachable(parts: Parts, name: str) -> Row[Any]:
-    """The device, which listens now. Raises NotFound, and Conflict with what to do."""
+    """The device, which listens now, or answers although it sleeps. Raises NotFound, and Conflict with what to do."""
     device = None
     if "\0" not in name:
         async with parts.engine.begin() as connection:
@@ -89,7 +94,7 @@ async def _reachable(parts: Parts, name: str) -> Row[Any]:
         raise unknown_endpoint(name)
     if device.status == "offline" or device.gateway is None:
         raise Conflict(f"{name!r} is not registered; ask again after its next Register.")
-    if device.status == "asleep":
+    if device.status == "asleep" and device.answers_asleep_within_s is None:
         raise Conflict(
             f"{name!r} is asleep since its last message ({device.last_seen_at:%Y-%m-%dT%H:%M:%SZ}); ask again right "
             f"after its next one, which it sends before {device.expires_at:%Y-%m-%dT%H:%M:%SZ}."

@@ -14,6 +14,7 @@ from aiocoap.error import UnparsableMessage
 from aiocoap.interfaces import MessageInterface
 from aiocoap.message import Message as AiocoapMessage
 from aiocoap.numbers.codes import Code
+from aiocoap.numbers.constants import TransportTuning
 
 from flownexus_gateway import aiocoap_private
 from flownexus_gateway.downlink.block1 import Block, BlockTransfer, TransferFailed
@@ -46,7 +47,9 @@ class NoAnswer(FlowNexusError):
 
 
 class DeviceRequest(NamedTuple):
-    """One request; `observe` is 0 to begin, 1 to end an observation. `token` is chosen only for observations."""
+    """One request; `observe` is 0 to begin, 1 to end an observation. `token` is chosen only for observations. `tuning`
+    says when it is sent again, where not as usual.
+    """
 
     code: Code
     path: tuple[str, ...]
@@ -56,6 +59,7 @@ class DeviceRequest(NamedTuple):
     accept: int | None = None
     observe: int | None = None
     token: bytes | None = None
+    tuning: TransportTuning | None = None
 
 
 class DeviceAnswer(NamedTuple):
@@ -143,6 +147,10 @@ class CoapClient:
         """Where the message of this id went that waits for an acknowledgement, if that may come from `peer`."""
         return _of_same_host(aiocoap_private.exchange_remote(self._messages, message_id, peer), peer)
 
+    def is_unacknowledged(self, peer: Peer) -> bool:
+        """Whether a message to `peer` waits for its acknowledgement."""
+        return aiocoap_private.is_unacknowledged(self._messages, peer)
+
     async def request(self, peer: Peer, wanted: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """Raises NoAnswer, TransferFailed. A large payload goes, and a large answer comes, block by block; the answer
         not where a token is chosen. `timeout_s`: seconds for all of it.
@@ -223,7 +231,11 @@ class CoapClient:
         self, peer: Peer, wanted: DeviceRequest, block: Block | None = None, next_of_answer: int | None = None
     ) -> DeviceAnswer:
         message = AiocoapMessage(
-            code=wanted.code, uri_path=wanted.path, uri_query=wanted.queries, payload=wanted.payload
+            code=wanted.code,
+            uri_path=wanted.path,
+            uri_query=wanted.queries,
+            payload=wanted.payload,
+            transport_tuning=wanted.tuning,
         )
         message.opt.content_format, message.opt.accept = wanted.content_format, wanted.accept
         message.opt.observe = wanted.observe

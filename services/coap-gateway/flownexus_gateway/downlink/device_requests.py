@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 from flownexus_gateway import metrics
 from flownexus_gateway.downlink.block1 import BlockTransfer
 from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer, ReadPart
+from flownexus_gateway.downlink.unhurried import Unhurried
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m.path import Path
+
+Send = Callable[[DeviceRequest], Awaitable[DeviceAnswer]]
+
+AFTER_WAKING_S = 10.0
+"""A device that is heard while a request waits for it acknowledges that within this, or never got it: a NAT forgot its
+port, or the network kept nothing. The rest of its awake window is for another attempt.
+"""
 
 
 class DeviceRequests:
@@ -22,7 +31,11 @@ class DeviceRequests:
 
     async def send(self, live: LiveRegistration, request: DeviceRequest, timeout_s: float) -> DeviceAnswer:
         """The device's answer, whatever its code. `timeout_s`: seconds from when it is sent. Raises NoAnswer."""
-        return await self._alone(live, lambda: self._client.request(live.peer, request, timeout_s))
+
+        def ask(wanted: DeviceRequest) -> Awaitable[DeviceAnswer]:
+            return self._client.request(live.peer, wanted, timeout_s)
+
+        return await self._alone(live, request, timeout_s, ask)
 
     async def send_blocks(
         self,
@@ -38,29 +51,55 @@ class DeviceRequests:
         refuse what comes between two blocks. Raises what `CoapClient.send_blocks` raises.
         """
 
-        def send() -> Awaitable[DeviceAnswer]:
+        def send(wanted: DeviceRequest) -> Awaitable[DeviceAnswer]:
             ends_at = time.monotonic() + slice_s
             return self._client.send_blocks(
                 live.peer,
-                request,
+                wanted,
                 transfer,
                 read=read,
                 goes_on=lambda: time.monotonic() < ends_at and not self.is_stopping,
                 timeout_s=timeout_s,
             )
 
-        return await self._alone(live, send)
+        return await self._alone(live, request, timeout_s, send)
 
-    async def _alone(self, live: LiveRegistration, send: Callable[[], Awaitable[DeviceAnswer]]) -> DeviceAnswer:
+    async def _alone(
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send
+    ) -> DeviceAnswer:
         async with live.request_lock:
             try:
-                answer = await send()
+                if live.is_reached_asleep(time.time()):
+                    answer = await self._asleep(live, request, timeout_s, send)
+                else:
+                    answer = await send(request)
             except NoAnswer:
                 metrics.DEVICE_REQUESTS.labels("unanswered").inc()
                 raise
         live.seen_after_answer = True
+        live.showed_life(time.time())
         metrics.DEVICE_REQUESTS.labels("answered").inc()
         return answer
+
+    async def _asleep(
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send
+    ) -> DeviceAnswer:
+        """Ask a device that sleeps and answers all the same. Raises what `send` does, and NoAnswer."""
+        peer = live.peer
+        unhurried = request._replace(tuning=Unhurried(timeout_s, lambda: live.is_awake(time.time())))
+        asked = asyncio.ensure_future(send(unhurried))
+        heard = asyncio.create_task(live.next_sign_of_life().wait())
+        try:
+            await asyncio.wait({asked, heard}, return_when=asyncio.FIRST_COMPLETED)
+            within_s = min(AFTER_WAKING_S, live.registration.awake_window_s / 2)
+            await asyncio.wait({asked}, timeout=within_s)
+            if not asked.done() and self._client.is_unacknowledged(peer):
+                raise NoAnswer(f"the device was heard, and acknowledged nothing within {within_s:g} s of that")
+            return await asked
+        finally:
+            heard.cancel()
+            asked.cancel()
+            await asyncio.gather(asked, heard, return_exceptions=True)
 
 
 _NAMED_BY_ROOT_SINCE = (1, 2)

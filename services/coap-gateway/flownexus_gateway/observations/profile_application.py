@@ -19,6 +19,7 @@ from flownexus_gateway.observations.reads import ANSWER_TIMEOUT_S
 from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.registrar import Registrar
+from flownexus_gateway.registrations.statement import listening
 from flownexus_schemas.errors import NotFound, Unavailable
 from flownexus_schemas.profile_standing import ProfileStanding, Standing
 
@@ -96,6 +97,7 @@ class ProfileApplication:
 
     async def _carry_out(self, live: LiveRegistration) -> ProfileStanding:
         live.profile_waits(True)
+        live.listens_as(listening(self._profiles.of(live.endpoint, live.object_ids)))
         while True:
             sign_of_life = live.next_sign_of_life()
             try:

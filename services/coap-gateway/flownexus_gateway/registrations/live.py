@@ -107,6 +107,8 @@ class LiveRegistration:
 
     def follow(self, stored: StoredRegistration, peer: Peer, revision: int) -> None:
         """Take over what another gateway stored of the same registration."""
+        if stored.last_seen_at > self.stored.last_seen_at or stored.registration.gateway != self.registration.gateway:
+            self.stirred()
         self.stored, self.peer, self.revision = stored, peer, revision
         self.seen_after_answer |= stored.is_observed or stored.last_seen_at > stored.registered_at
         self._read_links()
@@ -135,9 +137,22 @@ class LiveRegistration:
         last_heard, stated = max(self.stored.last_seen_at, self.heard_at), self.registration
         return is_awake(now, last_heard, queue_mode=stated.queue_mode, awake_window_s=stated.awake_window_s)
 
+    def is_reached_asleep(self, now: float) -> bool:
+        """Whether it sleeps, and answers all the same, by its profile."""
+        return self.registration.answers_asleep_within_s is not None and not self.is_awake(now)
+
+    def listens_as(self, listening: dict[str, object]) -> None:
+        """Take over what its profile says of when it listens."""
+        registration = self.registration.model_copy(update=listening)
+        self.stored = self.stored.model_copy(update={"registration": registration})
+
     def showed_life(self, now: float) -> None:
         """The device sent something; whoever waits for that goes on."""
         self.heard_at = now
+        self.stirred()
+
+    def stirred(self) -> None:
+        """The device spoke, here or elsewhere, or is registered no more: whoever waits for that goes on."""
         if self.sign_of_life is not None:
             self.sign_of_life.set()
             self.sign_of_life = None

@@ -126,7 +126,7 @@ class Registrar:
         now, generation = request.received_at, self._table.generation(stated.endpoint)
         identifier = registration_id(fingerprint, generation)
         profile = self._profiles.of(stated.endpoint, stated.links.objects)
-        registration = as_registered(stated, identifier, request.peer, self._gateway_id, profile.awake_window_s)
+        registration = as_registered(stated, identifier, request.peer, self._gateway_id, profile)
         if former is not None:
             self.on_ended(former)
             await self._publisher.keep(
@@ -180,7 +180,9 @@ class Registrar:
             stated = UpdateRequest.parse(
                 request.queries, request.payload, request.content_format, lwm2m_version=registration.lwm2m_version
             )
-            updated = after_update(registration, stated, request.peer, self._gateway_id)
+            objects = live.object_ids if stated.links is None else stated.links.objects
+            profile = self._profiles.of(live.endpoint, objects)
+            updated = after_update(registration, stated, request.peer, self._gateway_id, profile)
             event_id = digest(
                 "updated", identifier, request.message.message_id, request.message.token, *request.queries,
                 request.payload,

@@ -5,20 +5,23 @@ from __future__ import annotations
 from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.events import Address, Registration
 from flownexus_schemas.lwm2m.object_links import ObjectLinks
-from flownexus_schemas.lwm2m.registration import RegisterRequest, UpdateRequest
+from flownexus_schemas.lwm2m.registration import DEFAULT_VERSION, RegisterRequest, UpdateRequest
+from flownexus_schemas.profiles import ObservationProfile
 
 
 def as_registered(
-    stated: RegisterRequest, identifier: str, peer: Peer, gateway_id: str, awake_window_s: float
+    stated: RegisterRequest, identifier: str, peer: Peer, gateway_id: str, profile: ObservationProfile
 ) -> Registration:
-    """The registration that a Register makes."""
+    """The registration that a Register makes. When the device listens is what its profile says."""
     return Registration(
         registration_id=identifier,
         lifetime_s=stated.lifetime_s,
         lwm2m_version=stated.lwm2m_version,
         binding=stated.binding,
         queue_mode=stated.queue_mode,
-        awake_window_s=awake_window_s,
+        queued_by_binding=stated.queued_by_binding,
+        awake_window_s=profile.awake_window_s,
+        answers_asleep_within_s=profile.answers_asleep_within_s,
         address=Address(host=peer.host, port=peer.port),
         gateway=gateway_id,
         warnings=stated.warnings,
@@ -26,13 +29,18 @@ def as_registered(
     )
 
 
-def after_update(current: Registration, stated: UpdateRequest, peer: Peer, gateway_id: str) -> Registration:
-    """The whole registration after an Update; what it does not name stays."""
+def after_update(
+    current: Registration, stated: UpdateRequest, peer: Peer, gateway_id: str, profile: ObservationProfile
+) -> Registration:
+    """The whole registration after an Update; what it does not name stays, but for what the profile says now."""
+    by_binding = current.queued_by_binding or current.lwm2m_version == DEFAULT_VERSION
     changes: dict[str, object] = {
         "address": Address(host=peer.host, port=peer.port),
         "gateway": gateway_id,
-        "queue_mode": stated.queue_mode_after(current.lwm2m_version, current.queue_mode),
+        "queue_mode": stated.queue_mode_after(current.queue_mode, by_binding=by_binding),
+        "queued_by_binding": by_binding if stated.queue_mode is None else stated.queued_by_binding,
         "warnings": stated.warnings,
+        **listening(profile),
     }
     if stated.lifetime_s is not None:
         changes["lifetime_s"] = stated.lifetime_s
@@ -41,6 +49,14 @@ def after_update(current: Registration, stated: UpdateRequest, peer: Peer, gatew
     if stated.links is not None:
         changes |= _objects(stated.links, stated.links_text or "")
     return current.model_copy(update=changes)
+
+
+def listening(profile: ObservationProfile) -> dict[str, object]:
+    """What a profile says of when a device listens, as fields of its registration."""
+    return {
+        "awake_window_s": profile.awake_window_s,
+        "answers_asleep_within_s": profile.answers_asleep_within_s,
+    }
 
 
 def _objects(links: ObjectLinks, text: str) -> dict[str, object]:

@@ -112,6 +112,7 @@ class RegistrationTable:
             if known is not None and known.live is live:
                 del self.tokens[token]
         live.tokens = set()
+        live.stirred()
 
     def _count(self) -> None:
         metrics.REGISTRATIONS.set(len(self._by_endpoint))

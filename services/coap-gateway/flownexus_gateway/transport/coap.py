@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -97,6 +98,7 @@ class CoapDispatcher:
             asked = self._client.unacknowledged(header.message_id, peer)
         if asked is not None:
             self._client.dispatch(data, self._followed(asked, peer))
+            self._is_there(peer)
             return
         metrics.UNKNOWN_TOKENS.inc()
         self._begin(self._look_again(data, header, peer))
@@ -152,6 +154,13 @@ class CoapDispatcher:
                 self._begin(self._handing_over.empty(data, peer))
             else:
                 self._client.dispatch(data, self._followed(asked, peer))
+                self._is_there(peer)
+
+    def _is_there(self, peer: Peer) -> None:
+        """It answers a request, or begins to: it is awake, and whoever waits for it to speak by itself waits on."""
+        live = self._table.of_address(peer.socket_address)
+        if live is not None:
+            live.heard_at = time.time()
 
     def _followed(self, asked: Peer, peer: Peer) -> Peer:
         """The peer as aiocoap knows it from the request; where it moved since, what it gets is sent to where it is."""

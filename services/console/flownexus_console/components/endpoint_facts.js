@@ -34,6 +34,9 @@ export default {
       add("LwM2M", e.lwm2m_version);
       add("Binding", e.binding);
       add("Queue mode", e.queue_mode === null ? null : e.queue_mode ? "yes" : "no");
+      if (e.queue_mode && e.awake_window_s) add("Listens for", duration(e.awake_window_s), "After each of its messages");
+      if (e.queue_mode && e.answers_asleep_within_s)
+        add("Answers asleep", `within ${duration(e.answers_asleep_within_s)}`, "Requests are sent while it sleeps too");
       if (e.status === "online" && e.queue_mode && e.awake_until)
         add("Sleeps", this.ago(e.awake_until), this.at(e.awake_until));
       add("Lifetime", e.lifetime_s ? duration(e.lifetime_s) : null, e.lifetime_s ? `${e.lifetime_s} s` : "");
