@@ -30,6 +30,7 @@ class RunningFleet:
         folder.mkdir(parents=True, exist_ok=True)
         self._ledger = folder / "ledger.jsonl"
         self._request_ledger = folder / "requests.jsonl"
+        self._firmware_ledger = folder / "firmware.jsonl"
         self._log = folder / "simulator.log"
         server = f"--server=coap://127.0.0.1:{coap_port}"
         with self._log.open("ab") as log:
@@ -41,6 +42,7 @@ class RunningFleet:
                     server,
                     f"--ledger={self._ledger}",
                     f"--request-ledger={self._request_ledger}",
+                    f"--firmware-ledger={self._firmware_ledger}",
                     *options,
                 ],
                 env=base_environment(),
@@ -86,6 +88,10 @@ class RunningFleet:
     def requests(self) -> list[dict[str, Any]]:
         """Every request that a device carried out, in their order. Complete once the process has ended."""
         return [json.loads(line) for line in self._request_ledger.read_bytes().splitlines()]
+
+    def firmware(self) -> list[dict[str, Any]]:
+        """What became of every firmware image that a device had, so far."""
+        return [json.loads(line) for line in self._firmware_ledger.read_bytes().splitlines()]
 
     def ledger(self) -> list[dict[str, Any]]:
         """Every notification whose fate is known. Complete once the process has ended."""

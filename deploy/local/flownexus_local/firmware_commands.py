@@ -12,6 +12,8 @@ from rich.console import Console
 from flownexus_local.api_client import ApiClient
 from flownexus_local.errors import CannotRun
 from flownexus_local.options import DEFAULT_FOLDER, Folder
+from flownexus_simulator import image as test_image
+from flownexus_simulator.faults import MEANING, OF_IMAGES, Fault
 
 out = Console(highlight=False, soft_wrap=True)
 firmware_app = typer.Typer(help="Firmware images that devices can be updated to.", no_args_is_help=True)
@@ -69,3 +71,31 @@ def delete_firmware(firmware: FirmwareId, folder: Folder = DEFAULT_FOLDER) -> No
     with ApiClient(folder) as api:
         gone = api.delete_firmware(firmware)
         out.print(f"{gone['name']} {gone['version']} deleted", markup=False)
+
+
+@firmware_app.command("make-test-image")
+def make_test_image(
+    *,
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write it.")],
+    version: Annotated[str, typer.Option(help="What a device runs once it has installed it.")],
+    name: Annotated[str, typer.Option(help="Of the package.")] = "simulated",
+    size: Annotated[int, typer.Option(min=1, help="Bytes of the whole image.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Another body for another number.")] = 0,
+    fault: Annotated[
+        Fault | None,
+        typer.Option(
+            help="What every device that has it does: " + "; ".join(f"{one} {MEANING[one]}" for one in OF_IMAGES)
+        ),
+    ] = None,
+) -> None:
+    """Write an image that simulated devices take; prints its SHA-256."""
+    if fault is not None and fault not in OF_IMAGES:
+        raise CannotRun(f"{fault} is nothing that an image can do: only {', '.join(OF_IMAGES)}")
+    try:
+        made = test_image.make(name, version, size, fault=fault, seed=seed)
+        file.write_bytes(made)
+    except test_image.InvalidImage as error:
+        raise CannotRun(f"there is no such image: {error}") from error
+    except OSError as error:
+        raise CannotRun(f"{file} cannot be written: {error.strerror}") from error
+    out.print(hashlib.sha256(made).hexdigest(), markup=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from flownexus_simulator.faults import FirmwareBehaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +19,4 @@ class Behaviour:
     confirmable: bool = True
     queue_mode: bool = False
     awake_window_s: float = 93.0
+    firmware: FirmwareBehaviour = field(default_factory=FirmwareBehaviour)

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from flownexus_runtime import logs
 from flownexus_simulator.behaviour import Behaviour
+from flownexus_simulator.faults import Fault, FirmwareBehaviour, Method, Protocol
 from flownexus_simulator.fleet import Plan
 from flownexus_simulator.link import OPEN_PORTS, Impairment
-from flownexus_simulator.main import SPARE_FILES, allow_open_files, simulate
+from flownexus_simulator.main import SPARE_FILES, LedgerFiles, allow_open_files, simulate
 from flownexus_simulator.server import InvalidServer, resolve
 from flownexus_simulator.settings import SimulatorSettings
 
@@ -66,6 +67,32 @@ def run(
     request_ledger: Annotated[
         pathlib.Path | None, typer.Option(help="File for a JSON line about each request that a device carried out.")
     ] = None,
+    firmware_ledger: Annotated[
+        pathlib.Path | None, typer.Option(help="File for a JSON line about each firmware image that a device had.")
+    ] = None,
+    firmware_method: Annotated[Method, typer.Option(help="How devices take firmware (5/0/9).")] = Method.BOTH,
+    firmware_protocol: Annotated[
+        list[Protocol] | None, typer.Option(help="What they fetch it by (5/0/8); may be repeated. coap and http.")
+    ] = None,
+    firmware_block_size: Annotated[
+        int, typer.Option(min=16, max=1024, help="Bytes of a block, both ways; a power of two.")
+    ] = 512,
+    firmware_room: Annotated[int, typer.Option(min=1, help="Bytes of the largest image.")] = 64 << 20,
+    firmware_rate: Annotated[
+        float | None, typer.Option(min=1, help="Bytes a second that a device fetches at most.")
+    ] = None,
+    firmware_fault: Annotated[
+        Fault | None, typer.Option(help="What goes wrong with firmware; the page of the simulator lists them.")
+    ] = None,
+    firmware_fault_times: Annotated[
+        int | None, typer.Option(min=1, help="How often it goes wrong with each device; always if not given.")
+    ] = None,
+    firmware_restart_at: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Percent of an image at which each device restarts, once.")
+    ] = None,
+    firmware_keeps_download: Annotated[
+        bool, typer.Option("--firmware-keeps-download", help="After a restart, a download goes on where it was.")
+    ] = False,
     health_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics; none if not given.")
     ] = None,
@@ -76,6 +103,8 @@ def run(
     """Simulate LwM2M 1.1 devices that register, are observed and notify; prints a summary in JSON at the end."""
     if rate is not None and interval is not None:
         raise refuse("give --rate or --interval, not both")
+    if firmware_block_size.bit_count() != 1:
+        raise refuse("--firmware-block-size is a power of two")
     try:
         settings = SimulatorSettings() if health_port is None else SimulatorSettings(health_port=health_port)
         host, port = resolve(server, allow_remote=allow_remote)
@@ -98,16 +127,29 @@ def run(
             confirmable=not non_confirmable,
             queue_mode=queue_mode,
             awake_window_s=awake_window,
+            firmware=FirmwareBehaviour(
+                method=firmware_method.value,
+                protocols=tuple(one.value for one in firmware_protocol or (Protocol.COAP, Protocol.HTTP)),
+                block_size=firmware_block_size,
+                room=firmware_room,
+                fault=firmware_fault,
+                fault_times=firmware_fault_times,
+                restart_at=firmware_restart_at,
+                keeps_download=firmware_keeps_download,
+                bytes_per_s=firmware_rate,
+            ),
         ),
         impairment=Impairment(loss, duplicates, rebinding),
         seed=seed,
         starts_per_s=start_rate,
         count=count,
         duration_s=duration,
+        allow_remote=allow_remote,
     )
+    files = LedgerFiles(ledger, request_ledger, firmware_ledger)
     serve_health = health_port is not None or "health_port" in settings.model_fields_set
     try:
-        summary = simulate(plan, settings, ledger, request_ledger, serve_health=serve_health)
+        summary = simulate(plan, settings, files, serve_health=serve_health)
     except OSError as error:
         raise refuse(f"the simulator cannot start: {error}") from error
     sys.stdout.buffer.write(orjson.dumps(summary, option=orjson.OPT_APPEND_NEWLINE))

@@ -35,18 +35,23 @@ class Code(IntEnum):
     DELETED = 0x42
     CHANGED = 0x44
     CONTENT = 0x45
+    CONTINUE = 0x5F
     BAD_REQUEST = 0x80
+    BAD_OPTION = 0x82
     UNAUTHORIZED = 0x81
     NOT_FOUND = 0x84
     METHOD_NOT_ALLOWED = 0x85
     NOT_ACCEPTABLE = 0x86
+    REQUEST_ENTITY_INCOMPLETE = 0x88
+    REQUEST_ENTITY_TOO_LARGE = 0x8D
     UNSUPPORTED_CONTENT_FORMAT = 0x8F
     INTERNAL_SERVER_ERROR = 0xA0
 
 
 class Option(IntEnum):
-    """Option numbers. RFC 7252, 12.2; RFC 7641."""
+    """Option numbers. RFC 7252, 12.2; RFC 7641; RFC 7959, 6."""
 
+    ETAG = 4
     OBSERVE = 6
     LOCATION_PATH = 8
     URI_PATH = 11
@@ -55,6 +60,8 @@ class Option(IntEnum):
     ACCEPT = 17
     BLOCK2 = 23
     BLOCK1 = 27
+    SIZE2 = 28
+    SIZE1 = 60
 
 
 class Message(NamedTuple):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
-from flownexus_simulator import equipment, firmware
+from flownexus_simulator import equipment, object5
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.coap import Code, MalformedMessage, Message, Option, Type, decode, encode
+from flownexus_simulator.downloads import Fetched, Fetcher, FetchFailed, Part
+from flownexus_simulator.firmware import Firmware, Restart
 from flownexus_simulator.ledger import Served
 from flownexus_simulator.observations import Observations
+from flownexus_simulator.package_blocks import PackageBlocks
 from flownexus_simulator.registering import BOOT_S, Kind, Registering, Standing
 from flownexus_simulator.reliability import Answered, Transmission, Transmitter
 from flownexus_simulator.reporting import Reporting, Sink
@@ -41,17 +45,22 @@ class Device:
         *,
         send: Callable[[bytes], None],
         sink: Sink,
+        fetcher: Fetcher,
     ) -> None:
         self.endpoint = endpoint
         self._behaviour = behaviour
         self._random = random
         self._send = send
         self._statistics, self._served = sink.statistics, sink.served
-        self._tree = equipment.build(endpoint, behaviour.lifetime_s, "UQ" if behaviour.queue_mode else "U", now)
+        binding = "UQ" if behaviour.queue_mode else "U"
+        self._tree = equipment.build(endpoint, behaviour.lifetime_s, binding, now, behaviour.firmware)
         sensors = equipment.Sensors(self._tree, random, now)
-        self._firmware = firmware.Firmware(self._tree)
+        self._firmware = Firmware(
+            self._tree, behaviour.firmware, fetcher, lambda download: sink.downloaded(endpoint, download)
+        )
+        self._package = PackageBlocks(self._firmware, behaviour.firmware.block_size)
         self._observations = Observations()
-        self._responder = Responder(self._tree, sensors, self._firmware, self._observations)
+        self._responder = Responder(self._tree, sensors, self._firmware, self._package, self._observations)
         self._registering = Registering(endpoint, self._tree, random, queue_mode=behaviour.queue_mode)
         self._reporting = Reporting(endpoint, behaviour, self._tree, sensors, self._observations, sink=sink)
         self._transmitter = Transmitter(random)
@@ -60,6 +69,7 @@ class Device:
         self._answered_token = b""
         self._mid = random.randrange(1 << 16)
         self._active_at = now
+        self._deaf_until = now
 
     @property
     def standing(self) -> Standing:
@@ -115,15 +125,21 @@ class Device:
                 pass
         if self._asked is not None and self._asked.deadline is not None and now >= self._asked.deadline:
             self._unanswered(now)
-        if self._firmware.advance(now):
-            self._tree.put(equipment.FIRMWARE_VERSION, _next_version(str(self._tree.value(equipment.FIRMWARE_VERSION))))
-            self._restart(now)
+        self._firmware.advance(now)
         self._reporting.measure(now)
+        self._follow_firmware(now)
+        self._proceed(now)
+
+    def fetched(self, event: Part | Fetched | FetchFailed, now: float) -> None:
+        """Take what came of a download that the fetcher was told to start."""
+        self._active_at = now
+        self._firmware.take(event)
+        self._follow_firmware(now)
         self._proceed(now)
 
     def receive(self, datagram: bytes, now: float) -> None:
         """Take a datagram of the server. What is no CoAP, or comes while the device sleeps, is ignored."""
-        if self._asleep(now):
+        if now < self._deaf_until or self._asleep(now):
             return
         try:
             message = decode(datagram)
@@ -135,13 +151,26 @@ class Device:
                 self._take_empty(message, now)
         except MalformedMessage:
             return
+        self._follow_firmware(now)
         self._proceed(now)
+
+    def _follow_firmware(self, now: float) -> None:
+        """Tell of what changed, and restart where the firmware wants it."""
+        if self._firmware.is_changed:
+            self._firmware.is_changed = False
+            self._reporting.changed(object5.TOLD, now)
+        restart, self._firmware.restart = self._firmware.restart, None
+        if restart is Restart.AGAIN:
+            self._restart(now)
+        elif restart is Restart.NEVER_HEARD:
+            self._vanish()
 
     def _asleep(self, now: float) -> bool:
         return (
             self._behaviour.queue_mode
             and self._transmitter.idle
             and self._asked is None
+            and not self._firmware.is_fetching
             and now - self._active_at > self._behaviour.awake_window_s
         )
 
@@ -194,11 +223,26 @@ class Device:
             self._registering.unanswered(kind, now)
 
     def _restart(self, now: float) -> None:
+        self._fall_silent()
+        self._deaf_until = now + BOOT_S
+        self._firmware.booted(self._deaf_until)
+        self._firmware.is_changed = False
+        self._registering.begin(self._deaf_until)
+
+    def _vanish(self) -> None:
+        self._fall_silent()
+        self.stop_measuring()
+        self._deaf_until = inf
+        self._registering.vanish()
+
+    def _fall_silent(self) -> None:
+        """What is under way or remembered is gone."""
         self._asked = None
         self._transmitter.current = None
+        self._answered = Answered()
+        self._package.forget()
         self._reporting.abandon()
         self._observations.make_stale()
-        self._registering.begin(now + BOOT_S)
 
     def _answer(self, request: Message, now: float) -> None:
         if request.type not in {Type.CON, Type.NON}:
@@ -207,10 +251,16 @@ class Device:
         if known is not None:
             self._put(known, now)
             return
+        path = "/".join(request.texts(Option.URI_PATH))
+        if path.startswith("5/") and not self._firmware.answers:
+            return
         self._statistics.requests += 1
         answer = self._responder.answer(request, now)
-        path = "/".join(request.texts(Option.URI_PATH))
-        self._served(Served(self.endpoint, Code(request.code), path, request.payload, answer.code, now))
+        is_lost = answer.block1 is not None and self._firmware.is_stuck
+        if is_lost or self._firmware.restart is not None:
+            return  # it restarts, or hangs, before it can answer
+        payload = request.payload if answer.block1 is None else b""
+        self._served(Served(self.endpoint, Code(request.code), path, payload, answer.code, now))
         piggybacked = request.type == Type.CON
         kind, mid = (Type.ACK, request.mid) if piggybacked else (Type.NON, self._next_mid())
         datagram = encode(Message(kind, answer.code, mid, request.token, answer.options, answer.payload))
@@ -255,8 +305,3 @@ class Device:
                 self._unanswered(now)
             else:
                 self._asked.deadline = now + SEPARATE_RESPONSE_S
-
-
-def _next_version(version: str) -> str:
-    major, minor, patch = version.split(".")
-    return f"{major}.{minor}.{int(patch) + 1}"

@@ -6,14 +6,14 @@ from random import Random
 
 from flownexus_schemas.lwm2m.datatype import DataType
 from flownexus_simulator.environment import Environment
-from flownexus_simulator.firmware import PACKAGE, PACKAGE_URI
+from flownexus_simulator.faults import METHODS, PROTOCOLS, FirmwareBehaviour
+from flownexus_simulator.object5 import PACKAGE, PACKAGE_URI, RUNNING_VERSION
 from flownexus_simulator.values import Leaf, Leaves, Path, Tree, path_text
 
 LIFETIME: Path = (1, 0, 1)
 REBOOT: Path = (3, 0, 4)
 FACTORY_RESET: Path = (3, 0, 5)
 RESET_ERROR_CODE: Path = (3, 0, 12)
-FIRMWARE_VERSION: Path = (3, 0, 3)
 UPDATE_TRIGGER: Path = (1, 0, 8)
 RESET_MIN_MAX: Path = (3303, 0, 5605)
 ENVIRONMENT_EVENT: Path = (10300, 0)
@@ -40,7 +40,7 @@ WRITABLE = frozenset(
 )
 
 
-def build(endpoint: str, lifetime_s: int, binding: str, now: float) -> Tree:
+def build(endpoint: str, lifetime_s: int, binding: str, now: float, firmware: FirmwareBehaviour) -> Tree:
     """The objects of a device at `now`, Unix seconds."""
     text, integer, number = DataType.STRING, DataType.INTEGER, DataType.FLOAT
     leaves: dict[Path, Leaf] = {
@@ -53,7 +53,7 @@ def build(endpoint: str, lifetime_s: int, binding: str, now: float) -> Tree:
         (3, 0, 0): Leaf(text, "Flow Nexus"),
         (3, 0, 1): Leaf(text, "simulated device"),
         (3, 0, 2): Leaf(text, endpoint),
-        FIRMWARE_VERSION: Leaf(text, "1.0.0"),
+        RUNNING_VERSION: Leaf(text, "1.0.0"),
         (3, 0, 6, 0): Leaf(integer, 1),
         (3, 0, 7, 0): Leaf(integer, 3700),
         (3, 0, 8, 0): Leaf(integer, 25),
@@ -70,8 +70,7 @@ def build(endpoint: str, lifetime_s: int, binding: str, now: float) -> Tree:
         (5, 0, 5): Leaf(integer, 0),
         (5, 0, 6): Leaf(text, ""),
         (5, 0, 7): Leaf(text, ""),
-        (5, 0, 8, 0): Leaf(integer, 0),
-        (5, 0, 9): Leaf(integer, 2),
+        (5, 0, 9): Leaf(integer, METHODS[firmware.method]),
         (6, 0, 0): Leaf(number, 0.0),
         (6, 0, 1): Leaf(number, 0.0),
         (6, 0, 5): Leaf(DataType.TIME, int(now)),
@@ -81,6 +80,9 @@ def build(endpoint: str, lifetime_s: int, binding: str, now: float) -> Tree:
         (3303, 0, 5604): Leaf(number, 85.0),
         TEMPERATURE: Leaf(number, 0.0),
         (3303, 0, 5701): Leaf(text, "Cel"),
+    }
+    leaves |= {
+        (5, 0, 8, number): Leaf(integer, PROTOCOLS[protocol]) for number, protocol in enumerate(firmware.protocols)
     }
     leaves |= {(*ENVIRONMENT_EVENT, resource): Leaf(number, 0.0) for resource in range(6)}
     leaves[*ENVIRONMENT_EVENT, 6] = Leaf(DataType.TIME, int(now))

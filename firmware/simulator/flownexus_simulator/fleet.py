@@ -10,8 +10,11 @@ from random import Random
 
 import structlog
 
+from flownexus_simulator.alarm import Alarm
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.device import Device
+from flownexus_simulator.downloads import Download, Fetched, FetchFailed, Part
+from flownexus_simulator.fetching import Fetching
 from flownexus_simulator.ledger import Entry, Ledger, Outcome, Served
 from flownexus_simulator.link import Impairment, Link
 from flownexus_simulator.registering import Standing
@@ -29,7 +32,8 @@ START_BATCH_S = 0.02
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a fleet is and does. `starts_per_s`: how many devices switch on in a second. `count`: notifications to
-    make, `duration_s`: seconds to make them in; None for without end.
+    make, `duration_s`: seconds to make them in; None for without end. `allow_remote`: devices fetch firmware from other
+    machines too.
     """
 
     devices: int
@@ -42,50 +46,51 @@ class Plan:
     starts_per_s: float = 200.0
     count: int | None = None
     duration_s: float | None = None
+    allow_remote: bool = False
 
 
 class _Seat:
-    """A device with its socket and its timer."""
+    """A device with its socket, its downloads and its timer."""
 
-    def __init__(self, device: Device, link: Link, clock: Callable[[], float]) -> None:
-        self.device = device
-        self.link = link
-        self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed: float | None = None
+    def __init__(self, device: Device, link: Link, fetching: Fetching, clock: Callable[[], float]) -> None:
+        self.device, self.link = device, link
+        self._fetching, self._clock = fetching, clock
+        self._alarm = Alarm(device.due, device.tick, clock)
 
-    def arm(self) -> None:
-        """See to it that the device is called when it wants to be, or a little earlier."""
-        due = self.device.due()
-        if due is None or (self._armed is not None and self._armed <= due):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed = due
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._clock()), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = self._armed = None
-        now = self._clock()
-        due = self.device.due()
-        if due is not None and due <= now:
-            self.device.tick(now)
+    def receive(self, datagram: bytes) -> None:
+        """A datagram of the server."""
+        self.device.receive(datagram, self._clock())
         self.arm()
 
+    def fetched(self, event: Part | Fetched | FetchFailed) -> None:
+        """What came of a download."""
+        self.device.fetched(event, self._clock())
+        self.arm()
+
+    def arm(self) -> None:
+        """See to it that the device is called when it wants to be."""
+        self._alarm.arm()
+
     def close(self) -> None:
-        """Stop the timer and close the socket."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Stop the timer and the download, and close the socket."""
+        self._alarm.cancel()
+        self._fetching.stop()
         self.link.close()
 
 
 class Fleet:
     """One run of a plan. Unix time is taken once and carried on by the monotonic clock."""
 
-    def __init__(self, plan: Plan, ledger: Ledger | None = None, request_ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger | None = None,
+        request_ledger: Ledger | None = None,
+        firmware_ledger: Ledger | None = None,
+    ) -> None:
         self.statistics = Statistics()
         self._plan = plan
-        self._ledger, self._request_ledger = ledger, request_ledger
+        self._ledger, self._request_ledger, self._firmware_ledger = ledger, request_ledger, firmware_ledger
         self._random = Random(plan.seed)  # noqa: S311 (no secret)
         self._seats: list[_Seat] = []
         self._epoch = time.time() - time.monotonic()
@@ -140,14 +145,26 @@ class Fleet:
         random = Random(self._random.getrandbits(64))  # noqa: S311 (no secret)
         way = Random(random.getrandbits(64))  # noqa: S311 (no secret)
 
-        def receive(datagram: bytes) -> None:
-            seat.device.receive(datagram, self._now())
-            seat.arm()
+        plan = self._plan
 
-        link = Link(self._plan.impairment, way, receive)
-        sink = Sink(self.statistics, self._record, self._permit, self._record_served)
-        device = Device(endpoint, self._plan.behaviour, random, self._now(), send=link.send, sink=sink)
-        seat = _Seat(device, link, self._now)
+        def receive(datagram: bytes) -> None:
+            seat.receive(datagram)
+
+        def deliver(event: Part | Fetched | FetchFailed) -> None:
+            seat.fetched(event)
+
+        link = Link(plan.impairment, way, receive)
+        fetching = Fetching(
+            plan.behaviour.firmware,
+            plan.impairment,
+            way,
+            clock=self._now,
+            deliver=deliver,
+            allow_remote=plan.allow_remote,
+        )
+        sink = Sink(self.statistics, self._record, self._permit, self._record_served, self._record_download)
+        device = Device(endpoint, plan.behaviour, random, self._now(), send=link.send, sink=sink, fetcher=fetching)
+        seat = _Seat(device, link, fetching, self._now)
         return seat
 
     def _permit(self) -> bool:
@@ -160,6 +177,10 @@ class Fleet:
     def _record_served(self, served: Served) -> None:
         if self._request_ledger is not None:
             self._request_ledger.write_served(served)
+
+    def _record_download(self, endpoint: str, download: Download) -> None:
+        if self._firmware_ledger is not None:
+            self._firmware_ledger.write_download(endpoint, download, self._now())
 
     async def _wait_for_end(self, stop: asyncio.Event) -> None:
         deadline = None if self._plan.duration_s is None else self._started + self._plan.duration_s

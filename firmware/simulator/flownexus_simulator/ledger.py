@@ -1,11 +1,14 @@
-"""The ledgers: a JSON line for each notification, when its fate is known, and in a file of their own one for each
-request that a device carried out. They are the proof of a drill.
+"""The ledgers: a JSON line for each notification, when its fate is known, and in files of their own one for each
+request that a device carried out, and for each firmware image that it had. They are the proof of a drill.
 
 `{"endpoint", "values": {path: value}, "time", "sent", "acknowledged", "outcome", "transmissions", "composite"}`; times
 in Unix seconds: `time` is that of the values, as sent in SenML; `sent` and `acknowledged` may be null.
 
-`{"endpoint", "method", "path", "payload", "code", "time"}`: `payload` in hexadecimal; a request that is repeated under
-its message id is carried out once.
+`{"endpoint", "method", "path", "payload", "code", "time"}`: `payload` in hexadecimal, without that of a block of a
+package; a request that is repeated under its message id is carried out once.
+
+`{"endpoint", "via", "size", "sha256", "version", "result", "time"}`: what a device had of a firmware image when it was
+downloaded (result 0), and when it was installed (result 1) or failed; `sha256` is of the bytes that came.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import IO
 import orjson
 
 from flownexus_simulator.coap import Code
+from flownexus_simulator.downloads import Download
 from flownexus_simulator.values import Leaves, path_text
 
 
@@ -88,6 +92,12 @@ class Ledger:
             "outcome": outcome,
         }
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def write_download(self, endpoint: str, download: Download, time: float) -> None:
+        """Append what became of a firmware image, at once."""
+        line = {"endpoint": endpoint, **download._asdict(), "result": int(download.result), "time": time}
+        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._file.flush()
 
     def write_served(self, served: Served) -> None:
         """Append a request that was carried out."""

@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 import resource
 from collections.abc import Callable
+from typing import NamedTuple
 
 from prometheus_client import Gauge
 
@@ -22,6 +23,14 @@ NOTIFICATIONS = Gauge("flownexus_simulator_notifications", "Notifications made s
 ACKNOWLEDGED = Gauge("flownexus_simulator_acknowledged", "Notifications acknowledged since the start.")
 
 
+class LedgerFiles(NamedTuple):
+    """Where the ledgers are written; None for nowhere."""
+
+    notifications: pathlib.Path | None = None
+    requests: pathlib.Path | None = None
+    firmware: pathlib.Path | None = None
+
+
 def allow_open_files(wanted: int) -> int:
     """Raise this process's limit of open files to `wanted` if it may; the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -32,32 +41,24 @@ def allow_open_files(wanted: int) -> int:
     return soft
 
 
-def simulate(
-    plan: Plan,
-    settings: SimulatorSettings,
-    ledger_file: pathlib.Path | None,
-    request_ledger_file: pathlib.Path | None,
-    *,
-    serve_health: bool,
-) -> dict[str, object]:
+def simulate(plan: Plan, settings: SimulatorSettings, files: LedgerFiles, *, serve_health: bool) -> dict[str, object]:
     """Run a plan to its end or to SIGINT or SIGTERM; the summary. Raises OSError: files, sockets, ports."""
     summary: dict[str, object] = {}
-    ledgers = (ledger_file, request_ledger_file)
-    process.run(_simulate(plan, settings, ledgers, summary.update, serve_health=serve_health))
+    process.run(_simulate(plan, settings, files, summary.update, serve_health=serve_health))
     return summary
 
 
 async def _simulate(
     plan: Plan,
     settings: SimulatorSettings,
-    ledger_files: tuple[pathlib.Path | None, pathlib.Path | None],
+    files: LedgerFiles,
     report: Callable[[dict[str, object]], None],
     *,
     serve_health: bool,
 ) -> None:
     stop = process.stop_signal()
     async with contextlib.AsyncExitStack() as stack:
-        ledgers = [None if file is None else stack.enter_context(Ledger(file)) for file in ledger_files]
+        ledgers = [None if file is None else stack.enter_context(Ledger(file)) for file in files]
         fleet = Fleet(plan, *ledgers)
         DEVICES.set(plan.devices)
         REGISTERED.set_function(fleet.registered)

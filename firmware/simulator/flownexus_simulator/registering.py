@@ -66,6 +66,11 @@ class Registering:
             self.standing = Standing.GONE
             self.due = None
 
+    def vanish(self) -> None:
+        """Never say anything again."""
+        self.standing = Standing.GONE
+        self.due = None
+
     def update_soon(self, now: float) -> None:
         """Send an Update now instead of when it is due."""
         if self.standing is Standing.REGISTERED:

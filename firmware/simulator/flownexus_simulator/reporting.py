@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import floor
 from typing import NamedTuple
 
 from flownexus_simulator.behaviour import Behaviour
 from flownexus_simulator.coap import Code, Message, Option, Type, unsigned
+from flownexus_simulator.downloads import Download
 from flownexus_simulator.equipment import Sensors
 from flownexus_simulator.ledger import Entry, Outcome, Served
 from flownexus_simulator.observations import Key, Observation, Observations
 from flownexus_simulator.representation import write
 from flownexus_simulator.statistics import Statistics
-from flownexus_simulator.values import Tree
+from flownexus_simulator.values import Path, Tree
+
+FIRMWARE_UPDATE: Path = (5,)
+"""What of it is observed is notified when it changes alone."""
 
 MAX_STORED = 500
 """Notifications that a device stores while it cannot send; beyond, the oldest are dropped."""
@@ -27,6 +31,7 @@ class Sink(NamedTuple):
     record: Callable[[Entry, Outcome], None]
     permit: Callable[[], bool]
     served: Callable[[Served], None]
+    downloaded: Callable[[str, Download], None] = lambda _endpoint, _download: None
 
 
 class Reporting:
@@ -70,18 +75,32 @@ class Reporting:
         if self.due is None or now < self.due:
             return
         self.due = max(self.due + self._behaviour.interval_s, now)
-        observations = list(self._observations)
+        observations = [one for one in self._observations if any(path[:1] != FIRMWARE_UPDATE for path in one.paths)]
         if not observations:
             return
         self._sensors.measure(now)
-        # To the millisecond, and never the same twice: (path, time) names a measurement in the ledger.
-        self._last_time = max(floor(now * 1000), round(self._last_time * 1000) + 1) / 1000
+        self._take_time(now)
         if not self._behaviour.every_observation:
             observations = [observations[self._turn % len(observations)]]
             self._turn += 1
         for observation in observations:
             if self._sink.permit():
                 self._store(observation)
+
+    def changed(self, paths: Collection[Path], now: float) -> None:
+        """Store a notification for what is observed of these resources."""
+        concerned = [
+            one for one in self._observations if any(path[: len(of)] == of for of in one.paths for path in paths)
+        ]
+        if concerned:
+            self._take_time(now)
+        for observation in concerned:
+            if self._sink.permit():
+                self._store(observation)
+
+    def _take_time(self, now: float) -> None:
+        """To the millisecond, and never the same twice: (path, time) names a measurement in the ledger."""
+        self._last_time = max(floor(now * 1000), round(self._last_time * 1000) + 1) / 1000
 
     def _store(self, observation: Observation) -> None:
         self._sink.statistics.notifications += 1

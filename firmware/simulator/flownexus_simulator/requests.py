@@ -6,9 +6,11 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from flownexus_schemas.lwm2m.content_format import ContentFormat
-from flownexus_simulator import equipment, firmware, representation
+from flownexus_simulator import equipment, object5, representation
 from flownexus_simulator.coap import Code, Message, Option, unsigned
+from flownexus_simulator.firmware import Firmware
 from flownexus_simulator.observations import Observation, Observations, select
+from flownexus_simulator.package_blocks import PackageBlocks
 from flownexus_simulator.values import Leaves, Path, Scalar, Tree, parse_path
 
 FORBIDDEN_OBJECTS = frozenset({0})
@@ -30,6 +32,7 @@ class Answer(NamedTuple):
     content_format: int | None = None
     observe: int | None = None
     effect: Effect | None = None
+    block1: int | None = None
 
     @property
     def options(self) -> tuple[tuple[int, bytes], ...]:
@@ -39,6 +42,8 @@ class Answer(NamedTuple):
             options.append((int(Option.OBSERVE), unsigned(self.observe)))
         if self.content_format is not None:
             options.append((int(Option.CONTENT_FORMAT), unsigned(self.content_format)))
+        if self.block1 is not None:
+            options.append((int(Option.BLOCK1), unsigned(self.block1)))
         return tuple(options)
 
 
@@ -51,22 +56,31 @@ class Responder:
     """Answers requests from a tree, and changes it."""
 
     def __init__(
-        self, tree: Tree, sensors: equipment.Sensors, update: firmware.Firmware, observations: Observations
+        self,
+        tree: Tree,
+        sensors: equipment.Sensors,
+        update: Firmware,
+        package: PackageBlocks,
+        observations: Observations,
     ) -> None:
         self._tree = tree
         self._sensors = sensors
-        self._firmware = update
+        self._firmware, self._package = update, package
         self._observations = observations
         self._attributes: dict[Path, dict[str, str]] = {}
 
     def answer(self, request: Message, now: float) -> Answer:
         """The answer to one request at `now`, Unix seconds."""
-        if request.number(Option.BLOCK1) is not None:
-            return Answer(0x82, b"no block-wise transfer")
         try:
             path = parse_path("/".join(request.texts(Option.URI_PATH)))
         except ValueError:
             return NOT_FOUND
+        block = request.number(Option.BLOCK1)
+        if block is not None:
+            if path != object5.PACKAGE or request.code != Code.PUT:
+                return Answer(Code.BAD_OPTION, b"no block-wise transfer but of a package")
+            code, echo = self._package.take(request, block)
+            return Answer(code, block1=echo)
         if path and path[0] in FORBIDDEN_OBJECTS:
             return Answer(Code.UNAUTHORIZED)
         try:
@@ -156,7 +170,7 @@ class Responder:
             case equipment.RESET_MIN_MAX:
                 self._sensors.reset_extremes()
                 return CHANGED
-            case firmware.UPDATE:
+            case object5.UPDATE:
                 return CHANGED if self._firmware.update(now) else NOT_ALLOWED
             case _:
                 return NOT_FOUND
@@ -176,13 +190,12 @@ class Responder:
             return Answer(Code.BAD_REQUEST, b"a lifetime is above 0")
         before = self._tree.value(equipment.LIFETIME)
         for path, value in values:
-            if path == firmware.PACKAGE:
+            if path == object5.PACKAGE:
                 assert isinstance(value, bytes)
-                self._firmware.write_package(value)
-                continue
+                return Answer(self._package.whole(value))
+            if path == object5.PACKAGE_URI and not self._firmware.write_uri(str(value), now):
+                return NOT_ALLOWED
             self._tree.put(path, value)
-            if path == firmware.PACKAGE_URI:
-                self._firmware.write_uri(str(value), now)
         changed = self._tree.value(equipment.LIFETIME) != before
         return Answer(Code.CHANGED, effect=Effect.UPDATE if changed else None)
 
@@ -194,7 +207,7 @@ _EXECUTABLE = frozenset(
         equipment.FACTORY_RESET,
         equipment.RESET_ERROR_CODE,
         equipment.RESET_MIN_MAX,
-        firmware.UPDATE,
+        object5.UPDATE,
     }
 )
 

@@ -22,10 +22,15 @@ def resolve(url: str, *, allow_remote: bool) -> tuple[str, int]:
         raise InvalidServer(f"{url!r} is no server: {error}") from error
     if parts.scheme != "coap" or not parts.hostname or parts.path not in {"", "/"} or parts.query:
         raise InvalidServer(f"{url!r} is no server: write coap://host or coap://host:port")
+    return address_of(parts.hostname, port, allow_remote=allow_remote)
+
+
+def address_of(host: str, port: int, *, allow_remote: bool) -> tuple[str, int]:
+    """Address and port of a host. Raises InvalidServer: no such host, or not this machine."""
     try:
-        address = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_DGRAM)[0][4][0]
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][4][0]
     except OSError as error:
-        raise InvalidServer(f"{parts.hostname!r} is not found: {error.strerror}") from error
+        raise InvalidServer(f"{host!r} is not found: {error.strerror}") from error
     if not allow_remote and not ipaddress.ip_address(address).is_loopback:
-        raise InvalidServer(f"{parts.hostname!r} is another machine: give --allow-remote if it is yours to load")
+        raise InvalidServer(f"{host!r} is another machine: give --allow-remote if it is yours to load")
     return str(address), port

@@ -7,9 +7,13 @@ from random import Random
 import cbor2
 import pytest
 
-from flownexus_simulator import equipment, firmware
+from flownexus_simulator import equipment, image
 from flownexus_simulator.coap import Message, Option, code_text, unsigned
+from flownexus_simulator.faults import FirmwareBehaviour
+from flownexus_simulator.firmware import Firmware
+from flownexus_simulator.object5 import State
 from flownexus_simulator.observations import Observations
+from flownexus_simulator.package_blocks import PackageBlocks
 from flownexus_simulator.requests import Answer, Effect, Responder
 
 NOW = 1_800_000_000.0
@@ -17,15 +21,27 @@ GET, POST, PUT, FETCH, IPATCH = 1, 2, 3, 5, 7
 TEXT, LINKS, OPAQUE, JSON, CBOR, TLV = 0, 40, 42, 110, 112, 11542
 
 
+class NoFetcher:
+    """Nothing is fetched here."""
+
+    def start(self, uri: str, offset: int) -> None:
+        raise AssertionError(f"{uri} from {offset}")
+
+    def stop(self) -> None:
+        pass
+
+
 class Served:
     """The objects of a device and what answers for them."""
 
     def __init__(self) -> None:
-        self.tree = equipment.build("sim-1", 300, "U", NOW)
+        behaviour = FirmwareBehaviour()
+        self.tree = equipment.build("sim-1", 300, "U", NOW, behaviour)
         self.sensors = equipment.Sensors(self.tree, Random(3), NOW)
-        self.firmware = firmware.Firmware(self.tree)
+        self.firmware = Firmware(self.tree, behaviour, NoFetcher(), lambda _: None)
         self.observations = Observations()
-        self._responder = Responder(self.tree, self.sensors, self.firmware, self.observations)
+        package = PackageBlocks(self.firmware, behaviour.block_size)
+        self._responder = Responder(self.tree, self.sensors, self.firmware, package, self.observations)
 
     def ask(
         self,
@@ -161,25 +177,15 @@ def test_a_temperature_is_believable_all_year(served: Served) -> None:
         assert 0 < humidity <= 100
 
 
-def test_a_firmware_is_downloaded_installed_and_reported(served: Served) -> None:
-    update = served.firmware
-    assert served.code(PUT, "5/0/1", b"coap://127.0.0.1/firmware", content_format=TEXT) == "2.04"
-    assert served.state() == firmware.State.DOWNLOADING
-    assert not update.advance(NOW + 1)
-    assert not update.advance(NOW + firmware.DOWNLOAD_S)
-    assert served.state() == firmware.State.DOWNLOADED
-    assert served.code(POST, "5/0/2") == "2.04"
-    assert served.state() == firmware.State.UPDATING
-    assert served.code(POST, "5/0/2") == "4.05"
-    assert update.advance(NOW + firmware.INSTALL_S)
-    assert (served.tree.value((5, 0, 3)), served.tree.value((5, 0, 5))) == (0, 1)
-
-
-def test_a_pushed_package_is_downloaded_at_once_and_an_empty_one_resets(served: Served) -> None:
-    assert served.code(PUT, "5/0/0", b"image", content_format=OPAQUE) == "2.04"
-    assert served.state() == firmware.State.DOWNLOADED
+def test_a_package_in_one_message_is_downloaded_at_once_and_an_empty_one_resets(served: Served) -> None:
+    package = image.make("a", "2", 100)
+    assert served.code(PUT, "5/0/0", package, content_format=OPAQUE) == "2.04"
+    assert served.state() == State.DOWNLOADED
+    assert served.code(PUT, "5/0/0", package, content_format=OPAQUE) == "4.05"
     assert served.code(PUT, "5/0/0", b"\0", content_format=OPAQUE) == "2.04"
-    assert served.state() == firmware.State.IDLE
+    assert served.state() == State.IDLE
+    assert served.code(PUT, "5/0/0", b"no image", content_format=OPAQUE) == "5.00"
+    assert served.tree.value((5, 0, 5)) == 6
 
 
 def test_an_address_that_is_none_is_refused_by_the_firmware_object(served: Served) -> None:
