@@ -23,7 +23,6 @@ from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
 from flownexus_api.parts import Parts
-from flownexus_api.tokens import Tokens
 from flownexus_runtime import logs
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
@@ -71,12 +70,7 @@ async def measure(client: httpx.AsyncClient, route: str) -> dict[str, float]:
 async def main(database_url: str) -> dict[str, object]:
     password = accounts.ensure_first_administrator(database_url)
     engine = create_engine(database_url)
-    parts = Parts(
-        engine=engine,
-        bus=Bus(),
-        tokens=Tokens("a secret of benchmarks, 32 characters", 900),
-        models=LiveObjectModels(objects.load()),
-    )
+    parts = Parts(engine=engine, bus=Bus(), models=LiveObjectModels(objects.load()))
     transport = httpx.ASGITransport(create_app(parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         form = {"username": accounts.FIRST_ADMINISTRATOR, "password": password}

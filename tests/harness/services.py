@@ -18,7 +18,6 @@ from harness.server_process import ServerProcess
 OWN_PORT = {"flownexus_api": "FLOWNEXUS_API_PORT", "flownexus_console": "FLOWNEXUS_CONSOLE_PORT"}
 """Services that serve the health routes on their own port."""
 
-TOKEN_SECRET = secrets.token_urlsafe(32)
 CONSOLE_SECRET = secrets.token_urlsafe(32)
 
 
@@ -29,8 +28,6 @@ def environment(module: str, given: Mapping[str, str]) -> dict[str, str]:
     match module:
         case "flownexus_gateway":
             defaults |= {"FLOWNEXUS_COAP_HOST": "::", "FLOWNEXUS_COAP_PORT": str(free_port("udp"))}
-        case "flownexus_api":
-            defaults |= {"FLOWNEXUS_TOKEN_SECRET": TOKEN_SECRET}
         case "flownexus_console":
             defaults |= {"FLOWNEXUS_CONSOLE_SECRET": CONSOLE_SECRET}
     return {**defaults, **given}

@@ -33,7 +33,6 @@ class Secrets(BaseModel):
     nats_password: str = Field(default_factory=_secret)
     postgres_password: str = Field(default_factory=_secret)
     database_password: str = Field(default_factory=_secret)
-    token_secret: str = Field(default_factory=_secret)
     credentials_key: str = Field(default_factory=_secret)
     console_secret: str = Field(default_factory=_secret)
     admin_password: str | None = None

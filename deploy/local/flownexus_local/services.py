@@ -24,7 +24,6 @@ class Wiring(BaseModel):
     console_port: int
     firmware_coap_url: str | None = None
     firmware_http_url: str | None = None
-    token_secret: str
     console_secret: str
     credentials_key: str
     object_model_folders: str
@@ -83,7 +82,6 @@ def _api(wiring: Wiring) -> Environment:
         **_database(wiring),
         "FLOWNEXUS_API_HOST": wiring.api_host,
         "FLOWNEXUS_API_PORT": str(wiring.api_port),
-        "FLOWNEXUS_TOKEN_SECRET": wiring.token_secret,
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
     }
 

@@ -158,7 +158,6 @@ class Stack:
             console_port=settings.console_port,
             firmware_coap_url=settings.firmware_coap_url,
             firmware_http_url=settings.firmware_http_url,
-            token_secret=secrets.token_secret,
             console_secret=secrets.console_secret,
             credentials_key=secrets.credentials_key,
             object_model_folders=json.dumps([str(folder.absolute()) for folder in settings.object_model_folders]),

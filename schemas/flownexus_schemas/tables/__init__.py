@@ -5,7 +5,7 @@ Firmware. What devices sent is a projection of LWM2M_EVENTS, keyed by stream seq
 The same names and columns are there with and without TimescaleDB, where `resource` and `event` are hypertables.
 """
 
-from flownexus_schemas.tables.accounts import AuditEntry, User
+from flownexus_schemas.tables.accounts import ApiToken, AuditEntry, KnownNetwork, LoginFailure, Session, User
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType, StatedVersions
 from flownexus_schemas.tables.happenings import Event, EventResource, LogLine, ObservationOutcome, UndecodedReport
@@ -19,6 +19,7 @@ from flownexus_schemas.tables.positions import StreamPosition
 from flownexus_schemas.tables.rollouts import Rollout, RolloutChange, RolloutDevice
 
 __all__ = [
+    "ApiToken",
     "AuditEntry",
     "Base",
     "Endpoint",
@@ -28,14 +29,17 @@ __all__ = [
     "EventResource",
     "Firmware",
     "FirmwareUpdate",
+    "KnownNetwork",
     "LatestValue",
     "LogLine",
+    "LoginFailure",
     "ObservationOutcome",
     "Resource",
     "ResourceType",
     "Rollout",
     "RolloutChange",
     "RolloutDevice",
+    "Session",
     "StatedVersions",
     "StreamPosition",
     "UndecodedReport",

@@ -1,4 +1,4 @@
-"""People who can log in, as the installation makes them: the first administrator, and users added by hand.
+"""People who can log in, as the installation makes them: by someone with the database's own password.
 
 Synchronous, over a database URL: called by the `flownexus` command, not by the running API.
 """
@@ -8,19 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, NullPool, create_engine, insert, select, text
+from sqlalchemy import Connection, NullPool, create_engine, select
 
-from flownexus_api import passwords
+from flownexus_api import password_rules, passwords, user_changes
+from flownexus_api.audit_entry import INSTALLATION, audit_entry
 from flownexus_api.database import CONNECT_TIMEOUT_S, database_errors, driver_url
-from flownexus_schemas.errors import Conflict, InvalidRequest
-from flownexus_schemas.tables import AuditEntry, User
-from flownexus_schemas.tables.accounts import ROLES
+from flownexus_schemas.tables import User
 
 FIRST_ADMINISTRATOR = "admin"
-INSTALLATION = "installation"
-"""The actor in the audit of what is done by someone with the database's own password."""
-
-MAX_NAME_LENGTH = 64
 
 
 def ensure_first_administrator(database_url: str) -> str | None:
@@ -28,43 +23,41 @@ def ensure_first_administrator(database_url: str) -> str | None:
 
     Two that run at once make one. Raises Unavailable if the database is away or not migrated.
     """
-    with _transaction(database_url) as connection:
+    with transaction(database_url) as connection:
+        user_changes.lock(connection)
         if connection.scalar(select(User.id).limit(1)) is not None:
             return None
-        return _add(connection, FIRST_ADMINISTRATOR, "administrator", None)
+        return _add(connection, FIRST_ADMINISTRATOR, "administrator", None, must_change_password=False)
 
 
-def add_user(database_url: str, name: str, role: str, password: str | None) -> str:
+def add_user(
+    database_url: str, name: str, role: str, password: str | None, *, must_change_password: bool = False
+) -> str:
     """Make a user with the role viewer, operator or administrator: its password, generated if None is given.
 
     Raises InvalidRequest for a name, role or password that cannot be, Conflict if the name is taken, Unavailable if
     the database is away or not migrated.
     """
-    if not (0 < len(name) <= MAX_NAME_LENGTH and name.isprintable() and name == name.strip()):
-        raise InvalidRequest(f"A user name has 1 to {MAX_NAME_LENGTH} printable characters and no space at either end.")
-    if role not in ROLES:
-        raise InvalidRequest(f"A role is one of {', '.join(ROLES)}.")
-    with _transaction(database_url) as connection:
-        if connection.scalar(select(User.id).where(User.name == name)) is not None:
-            raise Conflict(f"There is a user {name!r} already.")
-        return _add(connection, name, role, password)
+    user_changes.check_name(name)
+    if password is not None:
+        password_rules.check(password, name)
+    with transaction(database_url) as connection:
+        return _add(connection, name, role, password, must_change_password=must_change_password)
 
 
-def _add(connection: Connection, name: str, role: str, password: str | None) -> str:
+def _add(connection: Connection, name: str, role: str, password: str | None, *, must_change_password: bool) -> str:
     chosen = passwords.generate() if password is None else password
-    connection.execute(insert(User).values(name=name, password_hash=passwords.hash_password(chosen), role=role))
-    connection.execute(
-        insert(AuditEntry).values(actor=INSTALLATION, action="user.created", target=name, details={"role": role})
-    )
+    hashed = passwords.hash_password(chosen)
+    user_changes.create(connection, name, role, hashed, must_change_password=must_change_password)
+    connection.execute(audit_entry(INSTALLATION, "user.created", name, details={"role": role}))
     return chosen
 
 
 @contextmanager
-def _transaction(database_url: str) -> Iterator[Connection]:
-    """One transaction in which nobody else adds a user."""
+def transaction(database_url: str) -> Iterator[Connection]:
+    """One transaction of the installation. Raises Unavailable if the database is away or not migrated."""
     engine = create_engine(
         driver_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
     )
     with database_errors(), engine.begin() as connection:
-        connection.execute(text(f"LOCK TABLE {User.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
         yield connection

@@ -25,6 +25,7 @@ from flownexus_api.routers import (
     firmware_downloads,
     history,
     logs,
+    me,
     models,
     objects,
     operation_batches,
@@ -48,6 +49,7 @@ MAX_BODY = 64 * 1024
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    me.router,
     users.router,
     endpoints.router,
     tags.router,

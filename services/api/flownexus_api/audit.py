@@ -1,4 +1,4 @@
-"""Who changed what: an entry for each change, written before it is made."""
+"""Who changed what: an entry for each change, written before it is made or with it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import structlog
 from fastapi import Request
-from sqlalchemy import insert, update
+from sqlalchemy import Insert, update
 
-from flownexus_api.access import Person
+from flownexus_api.access import Person, address_of
+from flownexus_api.audit_entry import audit_entry
 from flownexus_api.database import database_errors
 from flownexus_api.parts import Parts
 from flownexus_schemas.errors import Unavailable
@@ -16,7 +17,12 @@ from flownexus_schemas.tables import AuditEntry
 
 log = structlog.get_logger(__name__)
 
-MAX_TARGET = 1000
+
+def entry_of(
+    who: Person, action: str, target: str | None, http: Request, *, details: Mapping[str, object] | None = None
+) -> Insert:
+    """The entry of something that a person does over the api, for the transaction that does it."""
+    return audit_entry(who.name, action, target, address=address_of(http), api_token=who.api_token, details=details)
 
 
 async def write_down(
@@ -28,17 +34,8 @@ async def write_down(
     *,
     details: Mapping[str, object] | None = None,
 ) -> int:
-    """In a transaction of its own; the number of the entry.
-
-    A NUL in `target`, which PostgreSQL has not, is shown by its symbol.
-    """
-    entry = insert(AuditEntry).values(
-        actor=who.name,
-        action=action,
-        target=None if target is None else target.replace("\0", "\N{SYMBOL FOR NULL}")[:MAX_TARGET],
-        source_address=http.client.host if http.client else None,
-        details=None if details is None else dict(details),
-    )
+    """In a transaction of its own, before something that no transaction holds; the number of the entry."""
+    entry = entry_of(who, action, target, http, details=details)
     async with parts.engine.begin() as connection:
         number: int = (await connection.execute(entry.returning(AuditEntry.id))).scalar_one()
     return number

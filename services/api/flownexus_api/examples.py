@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flownexus_api.account_examples import ACCOUNT_EXAMPLES
 from flownexus_api.operation_examples import OPERATION_EXAMPLES
 from flownexus_schemas import subjects
 
@@ -230,6 +231,7 @@ data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subj
 """
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    **ACCOUNT_EXAMPLES,
     **OPERATION_EXAMPLES,
     "Buckets": BUCKETS,
     "DeviceAnswer": {
@@ -328,7 +330,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "next": None,
     },
-    "Me": {"name": "admin", "role": "administrator"},
     "NamedProfile": {"name": "greenhouse", "error": None, **PROFILE},
     "Objects": OBJECTS,
     "Problem": {
@@ -342,6 +343,5 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Resources": RESOURCES,
     "Statistics": STATISTICS,
     "TagsOfEndpoint": {"tags": ["greenhouse", "site:north"]},
-    "Token": {"access_token": "eyJhbGciOiJIUzI1NiIs...", "token_type": "bearer", "expires_in": 900},
 }
 """By the name of the schema."""

@@ -16,11 +16,12 @@ from pydantic_settings.exceptions import SettingsError
 from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
+from flownexus_api.housekeeping import housekeeping
 from flownexus_api.listener import listen
 from flownexus_api.parts import Parts
 from flownexus_api.readiness import DatabaseWatch
+from flownexus_api.sessions import SessionTimes
 from flownexus_api.settings import ApiSettings
-from flownexus_api.tokens import Tokens
 from flownexus_runtime import logs
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_runtime.process import run, stop_signal
@@ -49,8 +50,8 @@ def main() -> None:
     parts = Parts(
         engine=create_engine(settings.database_url.get_secret_value()),
         bus=Bus(models.apply),
-        tokens=Tokens(settings.token_secret.get_secret_value(), settings.token_lifetime_s, settings.session_lifetime_s),
         models=models,
+        session_times=SessionTimes(settings.token_lifetime_s, settings.session_lifetime_s),
         max_firmware_bytes=settings.max_firmware_bytes,
     )
     run(serve(settings, parts))
@@ -77,7 +78,12 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
     except OSError as error:
         _misconfigured(f"cannot listen on {settings.api_host} port {settings.api_port}: {error.strerror}")
     server = _Server(config)
-    async with parts.bus.connecting(settings), database.watching():
+    async with (
+        parts.bus.connecting(settings),
+        database.watching(),
+        parts.last_uses.writing(parts.engine),
+        housekeeping(parts.engine, settings.audit_days),
+    ):
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("api.listening", host=settings.api_host, port=listener.getsockname()[1])
         await stop.wait()

@@ -11,14 +11,12 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flownexus_api.bus import Bus
-from flownexus_api.throttle import LoginThrottle
-from flownexus_api.tokens import Tokens
+from flownexus_api.last_uses import LastUses
+from flownexus_api.sessions import SessionTimes
+from flownexus_api.turns import Turns
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.live_models import LiveObjectModels
-
-MAX_HASHING = 2
-"""Passwords checked at a time: each check takes 64 MiB and a thread."""
 
 MAX_STREAMS = 500
 """Live streams open at a time; each is a consumer in JetStream."""
@@ -30,11 +28,11 @@ class Parts:
 
     engine: AsyncEngine
     bus: Bus
-    tokens: Tokens
     models: LiveObjectModels
+    session_times: SessionTimes = field(default_factory=SessionTimes)
     max_firmware_bytes: int = 64 << 20
-    throttle: LoginThrottle = field(default_factory=LoginThrottle)
-    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_HASHING))
+    turns: Turns = field(default_factory=Turns)
+    last_uses: LastUses = field(default_factory=LastUses)
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     images: FirmwareImages = field(init=False)

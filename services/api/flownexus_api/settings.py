@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from flownexus_api.database import driver_url
-from flownexus_api.tokens import SESSION_LIFETIME_S
+from flownexus_api.sessions import LIFETIME_S, LONGEST_S
 from flownexus_runtime.sealing import CredentialsKey
 from flownexus_runtime.settings import ServiceSettings
 
@@ -18,14 +18,18 @@ class ApiSettings(ServiceSettings):
     database_url: SecretStr = Field(description="`postgresql://user:password@host:port/database`.")
     api_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    token_secret: SecretStr = Field(min_length=32, description="Key that signs access tokens, >= 32 characters.")
     credentials_key: CredentialsKey | None = None
-    token_lifetime_s: int = Field(default=900, ge=5, le=86_400, description="Seconds an access token is good for.")
+    token_lifetime_s: int = Field(
+        default=LIFETIME_S, ge=5, le=86_400, description="Seconds an access token is good for, unless it is renewed."
+    )
     session_lifetime_s: int = Field(
-        default=SESSION_LIFETIME_S,
+        default=LONGEST_S,
         ge=5,
         le=30 * 86_400,
         description="Seconds after a login for which its token can be renewed.",
+    )
+    audit_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Days that the audit is kept for; without it for ever."
     )
     max_firmware_bytes: int = Field(default=64 << 20, ge=1, description="The largest firmware image that is taken.")
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")

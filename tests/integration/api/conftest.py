@@ -14,22 +14,21 @@ from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
 from flownexus_api.parts import Parts
-from flownexus_api.tokens import Tokens
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
+from integration.api.callers import Callers
 from integration.api.rows import Rows
 
 if TYPE_CHECKING:
     from conftest import ServiceFactory
 
-SECRET = "a secret of tests, longer than thirty-two characters"
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 async def parts(database_url: str) -> AsyncIterator[Parts]:
     engine = create_engine(database_url)
-    yield Parts(engine=engine, bus=Bus(), tokens=Tokens(SECRET, 900), models=LiveObjectModels(objects.load()))
+    yield Parts(engine=engine, bus=Bus(), models=LiveObjectModels(objects.load()))
     await engine.dispose()
 
 
@@ -49,6 +48,11 @@ async def client(anonymous: httpx.AsyncClient, database_url: str) -> httpx.Async
     assert answer.status_code == 200, answer.text
     anonymous.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     return anonymous
+
+
+@pytest.fixture
+def callers(parts: Parts, database_url: str) -> Callers:
+    return Callers(parts, database_url)
 
 
 @pytest.fixture

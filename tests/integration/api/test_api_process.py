@@ -73,7 +73,7 @@ def is_alive(url: str) -> bool:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"FLOWNEXUS_TOKEN_SECRET": "short"}, "FLOWNEXUS_TOKEN_SECRET"),
+        ({"FLOWNEXUS_SESSION_LIFETIME_S": "soon"}, "FLOWNEXUS_SESSION_LIFETIME_S"),
         ({"FLOWNEXUS_DATABASE_URL": "mysql://x/y"}, "FLOWNEXUS_DATABASE_URL"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": '["/nowhere"]'}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": "not json"}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
@@ -84,7 +84,6 @@ def test_a_misconfiguration_is_one_line_and_exit_code_2(changes: dict[str, str],
     env = {
         "FLOWNEXUS_NATS_URL": "nats://127.0.0.1:1",
         "FLOWNEXUS_DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z",
-        "FLOWNEXUS_TOKEN_SECRET": "x" * 32,
         "FLOWNEXUS_API_PORT": str(free_port()),
         **changes,
     }

@@ -17,7 +17,6 @@ WIRING = Wiring(
     api_port=8000,
     console_host="127.0.0.1",
     console_port=8080,
-    token_secret="t" * 32,
     console_secret="c" * 32,
     credentials_key="k" * 32,
     object_model_folders='["/models"]',
@@ -36,7 +35,6 @@ def told(name: str) -> Mapping[str, str]:
     [
         ("FLOWNEXUS_DATABASE_URL", {"ingest", "api"}),
         ("FLOWNEXUS_NATS_URL", {"gateway", "ingest", "operations", "api"}),
-        ("FLOWNEXUS_TOKEN_SECRET", {"api"}),
         ("FLOWNEXUS_CONSOLE_SECRET", {"console"}),
         ("FLOWNEXUS_CREDENTIALS_KEY", {"gateway", "api"}),
         ("FLOWNEXUS_COAP_PORT", {"gateway"}),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row, delete, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
-from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.access import FirmwareOperator, Viewer
 from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.errors import TooLarge
@@ -84,7 +84,7 @@ class FirmwareLink(BaseModel):
 )
 async def upload_firmware(
     *,
-    who: BriefOperator,
+    who: FirmwareOperator,
     parts: PartsDep,
     http: Request,
     name: Text,
@@ -166,7 +166,7 @@ async def get_firmware(*, _: Viewer, database: Database, firmware: FirmwareId) -
 
 
 @router.delete("/{firmware}", responses=answers(401, 403, 404, 422, 503))
-async def delete_firmware(*, who: BriefOperator, parts: PartsDep, firmware: FirmwareId, http: Request) -> Firmware:
+async def delete_firmware(*, who: FirmwareOperator, parts: PartsDep, firmware: FirmwareId, http: Request) -> Firmware:
     """Remove an image for good; links to it end. For operators."""
     await write_down(parts, who, "firmware.deleted", firmware, http)
     async with parts.engine.begin() as connection:
@@ -182,7 +182,7 @@ async def delete_firmware(*, who: BriefOperator, parts: PartsDep, firmware: Firm
 @router.post("/{firmware}/link", responses=answers(401, 403, 404, 422, 503))
 async def link_firmware(
     *,
-    _: BriefOperator,
+    _: FirmwareOperator,
     parts: PartsDep,
     firmware: FirmwareId,
     lifetime_s: Annotated[int, Query(ge=1, le=MAX_LINK_S, description="Seconds for which it is good.")] = 86_400,

@@ -11,7 +11,7 @@ from nats.js.errors import APIError
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
-from flownexus_api.access import BriefAdministrator, Viewer
+from flownexus_api.access import ConfiguringAdministrator, Viewer
 from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
@@ -159,7 +159,7 @@ async def get_model(_: Viewer, parts: PartsDep, object_id: ObjectId, version: Ve
 
 
 @router.put("", responses=answers(401, 403, 413, 422, 503), openapi_extra=DDF, max_body_size=MAX_DDF)
-async def put_models(who: BriefAdministrator, parts: PartsDep, http: Request) -> Models:
+async def put_models(who: ConfiguringAdministrator, parts: PartsDep, http: Request) -> Models:
     """Upload a file of OMA DDF XML: each object in it, in place of the one of the same id and version. The answer lists
     them. They are in force within a second, also for what devices sent before: that gets its names and its types.
     """
@@ -181,7 +181,7 @@ async def put_models(who: BriefAdministrator, parts: PartsDep, http: Request) ->
 
 @router.delete("/{object_id}/{version}", responses=answers(401, 403, 404, 409, 422, 503))
 async def delete_model(
-    who: BriefAdministrator, parts: PartsDep, object_id: ObjectId, version: Version, http: Request
+    who: ConfiguringAdministrator, parts: PartsDep, object_id: ObjectId, version: Version, http: Request
 ) -> KnownObject:
     """Take an uploaded model away: what it was. Where the installation has the same version, that is in force again;
     else the nearest other version, or none: values are then as they came, and their names go.

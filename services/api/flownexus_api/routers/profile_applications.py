@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row, text
 
 from flownexus_api import profile_bucket
-from flownexus_api.access import BriefOperator, BriefViewer
+from flownexus_api.access import BriefViewer, ConfiguringOperator
 from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName, unknown_endpoint
@@ -71,7 +71,7 @@ async def get_endpoint_profile(_: BriefViewer, parts: PartsDep, name: EndpointNa
 
 @router.post("/endpoints/{endpoint}/profile/apply", responses=answers(401, 403, 404, 422, 503))
 async def apply_endpoint_profile(
-    who: BriefOperator, parts: PartsDep, name: EndpointName, http: Request, timeout_s: Timeout = 10
+    who: ConfiguringOperator, parts: PartsDep, name: EndpointName, http: Request, timeout_s: Timeout = 10
 ) -> EndpointProfile:
     """Bring what a device is observed for in line with its profile, without a new registration.
 
@@ -92,7 +92,7 @@ async def apply_endpoint_profile(
 
 @router.post("/profiles/{profile}/apply", responses=answers(401, 403, 404, 422, 503))
 async def apply_profile(
-    who: BriefOperator, parts: PartsDep, profile: ProfileName, http: Request, timeout_s: Timeout = 10
+    who: ConfiguringOperator, parts: PartsDep, profile: ProfileName, http: Request, timeout_s: Timeout = 10
 ) -> EndpointProfiles:
     """Bring all registered devices that a profile is in force for in line with it, without a new registration.
 

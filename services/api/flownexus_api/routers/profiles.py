@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path, Request
 from pydantic import ConfigDict
 
 from flownexus_api import profile_bucket
-from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.access import ConfiguringOperator, Viewer
 from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.paging import Page
@@ -59,7 +59,7 @@ async def get_profile(_: Viewer, parts: PartsDep, profile: ProfileName) -> Named
 
 @router.put("/{profile}", responses=answers(401, 403, 422, 503))
 async def put_profile(
-    *, who: BriefOperator, parts: PartsDep, profile: ProfileName, given: Annotated[Profile, Body()], http: Request
+    *, who: ConfiguringOperator, parts: PartsDep, profile: ProfileName, given: Annotated[Profile, Body()], http: Request
 ) -> NamedProfile:
     """Make a profile or put another in its place. It is in force for each device at its next registration."""
     _check(given)
@@ -69,7 +69,9 @@ async def put_profile(
 
 
 @router.delete("/{profile}", responses=answers(401, 403, 404, 422, 503))
-async def delete_profile(who: BriefOperator, parts: PartsDep, profile: ProfileName, http: Request) -> NamedProfile:
+async def delete_profile(
+    who: ConfiguringOperator, parts: PartsDep, profile: ProfileName, http: Request
+) -> NamedProfile:
     """Take a profile away: what it was. In place of `default`, the one that Flow Nexus comes with is in force."""
     former = await _listed(parts, profile)
     if former is None:

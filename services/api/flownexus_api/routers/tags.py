@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from pydantic import ConfigDict
 
-from flownexus_api.access import BriefOperator, Viewer
+from flownexus_api.access import ConfiguringOperator, Viewer
 from flownexus_api.audit import write_down
 from flownexus_api.documented import answers
 from flownexus_api.endpoint_names import EndpointName
@@ -36,7 +36,12 @@ async def get_tags(_: Viewer, parts: PartsDep, name: EndpointName) -> TagsOfEndp
 
 @router.put("", responses=answers(401, 403, 422, 503))
 async def put_tags(
-    *, who: BriefOperator, parts: PartsDep, name: EndpointName, given: Annotated[TagsOfEndpoint, Body()], http: Request
+    *,
+    who: ConfiguringOperator,
+    parts: PartsDep,
+    name: EndpointName,
+    given: Annotated[TagsOfEndpoint, Body()],
+    http: Request,
 ) -> TagsOfEndpoint:
     """Put these tags in place of those of the endpoint, which need not have registered yet.
 
