@@ -28,6 +28,8 @@ from flownexus_schemas import commands, events, profile_standing
 from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.credentials import PskCredential, X509Credential
 from flownexus_schemas.dead_letters import DeadLetter
+from flownexus_schemas.desired.standing import DesiredChanged
+from flownexus_schemas.desired.wish import DesiredProfile, DesiredValues
 from flownexus_schemas.endpoint_tags import EndpointTags
 from flownexus_schemas.firmware.messages import FirmwareUpdateChanged
 from flownexus_schemas.firmware.progress import FirmwareProgress
@@ -60,6 +62,9 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     commands.CommandAnswer,
     commands.CommandFailure,
     DeadLetter,
+    DesiredChanged,
+    DesiredProfile,
+    DesiredValues,
     EndpointTags,
     FirmwareProgress,
     FirmwareUpdateChanged,
@@ -121,6 +126,13 @@ def asyncapi() -> dict[str, Any]:
             parameters={"endpoint": _ENDPOINT},
         )
         operations[f"publish_{kind}"] = _operation("send", kind.value, [model.__name__], _summary(model))
+    channels["desired"] = Channel(
+        address="lwm2m.desired.{endpoint}",
+        description=f"In the JetStream stream {Stream.OPERATIONS}; the last message is how it stands.",
+        messages={DesiredChanged.__name__: message(DesiredChanged, CONTENT_TYPE)},
+        parameters={"endpoint": _ENDPOINT},
+    )
+    operations["publish_desired"] = _operation("send", "desired", ["DesiredChanged"], _summary(DesiredChanged))
     channels["dead_letter"] = Channel(
         address="lwm2m.dead.{service}",
         description=f"In the JetStream stream {Stream.DEAD_LETTERS}.",

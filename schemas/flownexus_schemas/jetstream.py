@@ -50,7 +50,7 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
         _stream(Stream.EVENTS, [subjects.ALL_EVENTS], replicas, kept, window),
         _stream(
             Stream.OPERATIONS,
-            [subjects.ALL_OPERATIONS, subjects.ALL_FIRMWARE, subjects.ALL_ROLLOUTS],
+            [subjects.ALL_OPERATIONS, subjects.ALL_DESIRED, subjects.ALL_FIRMWARE, subjects.ALL_ROLLOUTS],
             replicas,
             kept,
             window,

@@ -41,6 +41,8 @@ class Bucket(StrEnum):
     OBJECT_MODELS = "lwm2m_object_models"
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
     CREDENTIALS = "lwm2m_credentials"
+    DESIRED_VALUES = "lwm2m_desired_values"
+    DESIRED_PROFILES = "lwm2m_desired_profiles"
     KEYS = "lwm2m_keys"
 
 
@@ -73,6 +75,7 @@ ALL_EVENTS = "lwm2m.event.>"
 ALL_OPERATIONS = "lwm2m.operation.>"
 OPERATION_STATES = "lwm2m.operation.*.*"
 """The filter of what became of operations, without the answers of gateways below them."""
+ALL_DESIRED = "lwm2m.desired.*"
 ALL_FIRMWARE = "lwm2m.firmware.>"
 FIRMWARE_UPDATES = "lwm2m.firmware.*.*"
 """The filter of every firmware update of every endpoint."""
@@ -192,6 +195,17 @@ def operation_of_subject(subject: str) -> tuple[str, str, bool]:
 def operations_alive(replica: str) -> str:
     """`lwm2m.operations.<replica>.alive`, the sign of life of an operations replica, in no stream."""
     return f"lwm2m.operations.{_plain(replica)}.alive"
+
+
+def desired(endpoint: str) -> str:
+    """`lwm2m.desired.<endpoint>` in LWM2M_OPERATIONS. Raises InvalidName."""
+    return f"lwm2m.desired.{endpoint_token(endpoint)}"
+
+
+def endpoint_of_desired(subject: str) -> str | None:
+    """Endpoint name in the subject of desired values; None where it is another kind of subject. Raises InvalidName."""
+    parts = subject.split(".")
+    return endpoint_of_token(parts[2]) if len(parts) == 3 and parts[:2] == ["lwm2m", "desired"] else None
 
 
 def firmware(endpoint: str, update_id: str) -> str:

@@ -74,6 +74,9 @@ class Expired:
     """Its time was over before it was sent."""
 
 
+CANNOT_BE_SENT = "It cannot be sent"
+"""How the reason begins where no request can be made of what was asked."""
+
 Happening = Dispatched | Confirmed | Refused | Unanswered | GivenUp | NotSent | Cancelled | Expired
 
 TRANSITIONS: dict[tuple[OperationStatus, type[Happening]], OperationStatus] = {

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from flownexus_schemas import subjects
 from flownexus_schemas.commands import CommandAnswer, answer_adapter
 from flownexus_schemas.operations.lifecycle import (
+    CANNOT_BE_SENT,
     Confirmed,
     GivenUp,
     NotSent,
@@ -55,6 +56,6 @@ async def ask(client: Client, gateway: str, operation: Operation, timeout_s: flo
         case "not-registered":
             return NotSent(answer.reason)
         case "invalid":
-            return Refused(f"It cannot be sent: {answer.reason}.")
+            return Refused(f"{CANNOT_BE_SENT}: {answer.reason}.")
         case "no-answer":
             return after_silence(operation, answer.reason)

@@ -9,6 +9,10 @@ IN_FLIGHT = Gauge("flownexus_operations_in_flight", "Requests of this replica th
 REPLICAS = Gauge("flownexus_operations_replicas", "Replicas that are alive, this one counted.")
 TRANSITIONS = Counter("flownexus_operations_transitions", "Transitions that this replica made.", ["happening"])
 CONFLICTS = Counter("flownexus_operations_conflicts", "Transitions that another one had made before.")
+DESIRED_CONFLICTS = Counter(
+    "flownexus_desired_conflicts", "Changes of desired values that another replica had made before."
+)
+DESIRED_RESOURCES = Gauge("flownexus_desired_resources", "Desired values of all endpoints.", ["state"])
 UNREADABLE = Counter("flownexus_operations_unreadable", "Messages of the stream that could not be read.")
 ATTEMPT_SECONDS = Histogram(
     "flownexus_operations_attempt_seconds",

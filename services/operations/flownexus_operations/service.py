@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from nats.aio.client import Client
@@ -15,6 +15,9 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from flownexus_operations import metrics
+from flownexus_operations.desired.asking import Asking
+from flownexus_operations.desired.reconciler import Reconciler
+from flownexus_operations.desired.standings import Standings
 from flownexus_operations.dispatcher import Dispatcher
 from flownexus_operations.listening import Listeners
 from flownexus_operations.queues import Queues
@@ -26,6 +29,7 @@ from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.stream_message import Message
 from flownexus_runtime.stream_reader import ReaderLost, StreamReader
 from flownexus_schemas import subjects
+from flownexus_schemas.desired.standing import parse_desired_event
 from flownexus_schemas.errors import InvalidMessage, InvalidName
 from flownexus_schemas.operations.messages import parse_kept_answer, parse_operation_event
 from flownexus_schemas.subjects import EventKind, Stream
@@ -50,6 +54,7 @@ class Operations:
         self._client: Client | None = None
         self._dispatcher: Dispatcher | None = None
         self._listeners: Listeners | None = None
+        self._desired: Reconciler | None = None
         self._sequence: int | None = None
         self._stream_created: datetime | None = None
 
@@ -68,16 +73,28 @@ class Operations:
         js = bus.jetstream(client)
         source = f"/operations/{self._settings.operations_id}"
         listeners = self._listeners = Listeners(self._look)
+        transitions = Transitions(js, self._queues, source)
         dispatcher = self._dispatcher = Dispatcher(
             client=client,
             queues=self._queues,
             listeners=listeners,
             replicas=self._replicas,
-            transitions=Transitions(js, self._queues, source),
+            transitions=transitions,
             in_flight=self._settings.operations_in_flight,
         )
-        registrations = Bucket(client, js, subjects.Bucket.REGISTRATIONS, listeners.apply)
-        tasks = [asyncio.create_task(self._say_alive(client)), asyncio.create_task(dispatcher.run())]
+        desired = self._desired = Reconciler(
+            asking=Asking(js, self._queues, transitions, source),
+            standings=Standings(js, source),
+            listeners=listeners,
+            replicas=self._replicas,
+            check_every=timedelta(seconds=self._settings.operations_desired_check_s),
+        )
+        registrations = Bucket(client, js, subjects.Bucket.REGISTRATIONS, self._take_registration)
+        tasks = [
+            asyncio.create_task(self._say_alive(client)),
+            asyncio.create_task(dispatcher.run()),
+            asyncio.create_task(desired.run(client, js)),
+        ]
         try:
             await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
             await client.subscribe(subjects.events_of_kind(EventKind.REPORTED), cb=self._heard_device)
@@ -100,6 +117,8 @@ class Operations:
 
     async def stop(self, timeout_s: float) -> None:
         """Begin nothing more, end what is under way, and tell the others."""
+        if self._desired is not None:
+            await self._desired.stop()
         if self._dispatcher is not None:
             await self._dispatcher.stop(timeout_s)
         if self._client is not None and self._client.is_connected:
@@ -122,6 +141,8 @@ class Operations:
             if self._stream_created is not None:
                 log.warning("stream.another", stream=Stream.OPERATIONS)
                 self._queues.clear()
+                assert self._desired is not None
+                self._desired.clear()
             self._stream_created, self._sequence = info.created, None
         reader = StreamReader(
             client,
@@ -129,7 +150,7 @@ class Operations:
             Stream.OPERATIONS,
             after=self._sequence,
             size=BATCH,
-            subjects=(subjects.ALL_OPERATIONS,),
+            subjects=(subjects.ALL_OPERATIONS, subjects.ALL_DESIRED),
         )
         async with reader:
             self._ready_if(reader.pending_at_start == 0, dispatcher)
@@ -140,13 +161,20 @@ class Operations:
                     self._ready_if(message.pending == 0, dispatcher)
 
     def _ready_if(self, caught_up: bool, dispatcher: Dispatcher) -> None:
+        if caught_up:
+            assert self._desired is not None
+            self._desired.caught_up()
         if caught_up and not dispatcher.is_ready:
             dispatcher.is_ready = True
             log.info("operations.working", open=len(self._queues), sequence=self._sequence)
             dispatcher.look_at_all()
 
     def _take(self, message: Message, dispatcher: Dispatcher) -> None:
+        assert self._desired is not None
         try:
+            if subjects.endpoint_of_desired(message.subject) is not None:
+                self._desired.take(parse_desired_event(message.payload).data, message.sequence)
+                return
             endpoint, _, is_answer = subjects.operation_of_subject(message.subject)
             if is_answer:
                 answer = parse_kept_answer(message.payload)
@@ -165,17 +193,29 @@ class Operations:
         if operation.is_open and operation.expires_at is not None:
             dispatcher.at(operation.expires_at.timestamp(), endpoint)
         dispatcher.look(endpoint)
+        self._desired.take_operation(operation)
+
+    def _take_registration(self, key: str, value: bytes | None, revision: int) -> None:
+        assert self._desired is not None
+        assert self._listeners is not None
+        self._desired.take_registration(key, value)
+        self._listeners.apply(key, value, revision)
 
     def _look(self, endpoint: str) -> None:
         if self._dispatcher is not None:
             self._dispatcher.look(endpoint)
+        if self._desired is not None:
+            self._desired.look(endpoint)
 
     async def _heard_device(self, message: Msg) -> None:
         assert self._listeners is not None
+        assert self._desired is not None
         if message.headers and subjects.LATE in message.headers:
             return
         with contextlib.suppress(InvalidName):
-            self._listeners.heard(subjects.endpoint_of_subject(message.subject), time.time())
+            endpoint = subjects.endpoint_of_subject(message.subject)
+            self._desired.heard(endpoint, message.data)  # first: what it reports need not be read
+            self._listeners.heard(endpoint, time.time())
 
     async def _heard_replica(self, message: Msg) -> None:
         replica = message.subject.split(".")[2]
@@ -198,3 +238,5 @@ class Operations:
         log.info("replicas.changed", alive=self._replicas.alive)
         if self._dispatcher is not None:
             self._dispatcher.look_at_all()
+        if self._desired is not None:
+            self._desired.look_at_all()

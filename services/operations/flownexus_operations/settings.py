@@ -28,3 +28,6 @@ class OperationsSettings(ServiceSettings):
         le=10_000,
         description="The most requests that one replica has under way; as many again to devices that sleep.",
     )
+    operations_desired_check_s: int = Field(
+        default=86_400, ge=0, description="Seconds after which a desired value that holds is read again; 0 for never."
+    )

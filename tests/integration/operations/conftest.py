@@ -20,6 +20,7 @@ from flownexus_schemas.subjects import Bucket, Stream
 from harness.lockstep import LockstepDevice
 from harness.services import ServiceProcess
 from harness.waiting import until
+from integration.operations.desired import Desired
 
 _numbers = itertools.count(1)
 
@@ -52,6 +53,8 @@ class Asked:
         found = []
         for sequence in range(1, info.state.last_seq + 1):
             message = await self._js.get_msg(Stream.OPERATIONS, sequence)
+            if subjects.endpoint_of_desired(message.subject or "") is not None:
+                continue
             _, name, is_answer = subjects.operation_of_subject(message.subject or "")
             if name == operation_id and not is_answer:
                 found.append(parse_operation_event(message.data or b""))
@@ -61,7 +64,10 @@ class Asked:
         """The operation once it is there."""
 
         async def there() -> Operation | None:
-            operation = (await self.history(operation_id))[-1].data
+            history = await self.history(operation_id)
+            if not history:
+                return None
+            operation = history[-1].data
             is_there = operation.status is status and attempts in {None, operation.attempts}
             return operation if is_there else None
 
@@ -80,6 +86,11 @@ class Asked:
 @pytest.fixture
 def asked(js: JetStreamContext) -> Asked:
     return Asked(js)
+
+
+@pytest.fixture
+def desired(js: JetStreamContext) -> Desired:
+    return Desired(js)
 
 
 @pytest.fixture

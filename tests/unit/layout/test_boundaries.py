@@ -46,7 +46,7 @@ def test_imports_keep_the_borders_between_services(monkeypatch: pytest.MonkeyPat
 
 
 def test_nats_names_are_spelled_in_one_module() -> None:
-    name = re.compile(r"^(lwm2m\.(event|operation|firmware|rollout|dead|gateway)\.|LWM2M_[A-Z]|lwm2m_[a-z])")
+    name = re.compile(r"^(lwm2m\.(event|operation|desired|firmware|rollout|dead|gateway)\.|LWM2M_[A-Z]|lwm2m_[a-z])")
     spelled = {
         relative(path)
         for path in modules()

@@ -1,0 +1,1 @@
+"""Desired values: what resources of an endpoint should be, and how each stands."""
