@@ -187,6 +187,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         large=LargeMessages(js),
         models=models,
         publisher=publisher,
+        settled=registrar.settled,
         gateway_id=gateway_id,
         offers=offers,
         push=PackagePush(one_by_one, requests, images),

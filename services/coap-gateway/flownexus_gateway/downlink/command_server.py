@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from nats.aio.client import Client
@@ -75,18 +76,22 @@ _STOPPED = CommandFailure(
 )
 
 
+Settled = Callable[[str], Awaitable[None]]
+"""Waits until no Register or Update of the endpoint is under way."""
+
+
 class CommandServer:
     """Carries out each command in a task of its own; requests to one device wait for each other."""
 
     def __init__(
         self, *, client: Client, table: RegistrationTable, requests: NegotiatedRequests, reads: Reads,
         observer: Observer, models: ObjectModels, publisher: Publisher, large: LargeMessages, gateway_id: str,
-        offers: FirmwareOffers, push: PackagePush,
+        offers: FirmwareOffers, push: PackagePush, settled: Settled,
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._large, self._gateway_id = observer, models, large, gateway_id
         self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
-        self._offers, self._push = offers, push
+        self._offers, self._push, self._settled = offers, push, settled
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions: tuple[Subscription, ...] = ()
 
@@ -128,6 +133,7 @@ class CommandServer:
         answer: CommandAnswer | CommandFailure
         try:
             command = command_adapter.validate_json(await self._large.get(message))
+            await self._settled(command.endpoint)
             if (passed_on := await self._passing_on.reply(message, command)) is not None:
                 return passed_on
             answer = await self._carry_out(command)

@@ -213,6 +213,14 @@ class Registrar:
         live.move(peer, self._gateway_id)
         self._table.moved(live, former)
 
+    async def settled(self, endpoint: str) -> None:
+        """Wait until no Register or Update of the endpoint is under way. Others know of it from KV before it is done
+        here: what they ask for then is for the device as it is after it, where it is after it.
+        """
+        if endpoint in self._locks:
+            async with Locked(self._locks, endpoint):
+                return
+
     def is_here(self, live: LiveRegistration) -> bool:
         """Whether it lives and this gateway holds it: the device spoke to this one last."""
         return live.registration.gateway == self._gateway_id and self._table.of_endpoint(live.endpoint) is live
