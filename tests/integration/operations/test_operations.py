@@ -161,8 +161,8 @@ async def test_an_answer_that_comes_after_the_replica_was_killed_ends_the_operat
     name = await asked.ask(WRITE.model_copy(update={"timeout_s": 20}))
     request = await served(lambda: device.expect_request(PUT, "5/0/1"))
     operations.kill()
-    service("flownexus_operations")
     device.answer(request, CHANGED)
+    service("flownexus_operations")
 
     operation = await asked.ends(name)
 
