@@ -17,6 +17,9 @@ CURRENT = Path(__file__).parent / "leshan" / "LeshanDevice.java"
 OLD = Path(__file__).parent / "leshan_1_0" / "Leshan10Device.java"
 """Leshan 1.x: LwM2M 1.0."""
 
+FIRMWARE = Path(__file__).parent / "leshan" / "LeshanFirmware.java"
+"""Leshan 2.x, taking firmware."""
+
 OBJECTS = Path(__file__).parents[2] / "schemas" / "flownexus_schemas" / "objects"
 MODELS = (OBJECTS / "ext" / "3303-1_1.xml", OBJECTS / "flownexus" / "10300-1_0.xml")
 
@@ -83,18 +86,28 @@ def running_device(
     source: Path = CURRENT,
 ) -> Iterator[LeshanDevice]:
     """A device that registers at 127.0.0.1."""
+    queue = "queue" if queue_mode else "-"
+    server = f"coap://127.0.0.1:{coap_port}"
+    with _running(class_path, source.stem, server, endpoint, str(lifetime_s), queue, *map(str, MODELS)) as device:
+        yield device
+
+
+@contextmanager
+def running_firmware_device(
+    class_path: str, coap_port: int, endpoint: str, *, delivery: int = 2, protocols: str = "0,2", version: str = "1.0.0"
+) -> Iterator[LeshanDevice]:
+    """A device that takes firmware as 5/0/9 and 5/0/8 say. It also says `downloaded <bytes> <SHA-256>`,
+    `failed <result>` and `installed <version>`.
+    """
+    server = f"coap://127.0.0.1:{coap_port}"
+    with _running(class_path, FIRMWARE.stem, server, endpoint, "60", str(delivery), protocols, version) as device:
+        yield device
+
+
+@contextmanager
+def _running(class_path: str, *program: str) -> Iterator[LeshanDevice]:
     process = subprocess.Popen(
-        [
-            "java",
-            "-cp",
-            class_path,
-            source.stem,
-            f"coap://127.0.0.1:{coap_port}",
-            endpoint,
-            str(lifetime_s),
-            "queue" if queue_mode else "-",
-            *MODELS,
-        ],
+        ["java", "-cp", class_path, *program],
         env=base_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

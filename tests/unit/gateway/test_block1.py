@@ -63,6 +63,16 @@ def test_a_lost_transfer_begins_again_at_block_0_a_few_times(code: int) -> None:
     assert not transfer.take(INCOMPLETE, None)
 
 
+def test_a_device_that_has_all_and_does_not_want_it_is_not_sent_it_again() -> None:
+    transfer = begun()
+    while transfer.block.more:
+        transfer.take(CONTINUE, echo(transfer))
+    assert not transfer.take(INCOMPLETE, None)
+    resumed = begun(2048)
+    assert not resumed.block.more
+    assert resumed.take(INCOMPLETE, None)
+
+
 def test_what_zephyr_says_of_blocks_that_it_does_not_know_begins_again_too() -> None:
     transfer = begun()
     transfer.take(CONTINUE, echo(transfer))

@@ -94,10 +94,15 @@ class BlockTransfer:
     def _is_lost(self, code: int) -> bool:
         """Whether the device does not know the blocks before this one: 4.08; of Zephyr, 4.04 in the middle; and
         whatever a device says to a block that goes on with what it may have forgotten.
+
+        4.08 to the last block, with all before it taken, is of the whole: Zephyr's word for a checksum that does not
+        fit. What is sent again would end there again.
         """
-        if code == _INCOMPLETE:
+        if self._is_resumed and code >> 5 in {4, 5}:
             return True
-        return self.position > 0 and (code == _NOT_FOUND or (self._is_resumed and code >> 5 in {4, 5}))
+        if code == _INCOMPLETE:
+            return self.block.more or self.position == 0
+        return self.position > 0 and code == _NOT_FOUND
 
     def _shrink(self, block1: int | None) -> None:
         if block1 is not None:
