@@ -17,7 +17,8 @@ from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_schemas import subjects
 from flownexus_schemas.commands import CommandAnswer, CommandFailure, OfferFirmware
 from flownexus_schemas.firmware.progress import FirmwareProgress
-from flownexus_schemas.profiles import ObservationProfile
+from flownexus_schemas.profile_standing import AskProfile, ProfileStanding, standing_adapter
+from flownexus_schemas.profiles import ObservationProfile, SingleObservation
 from harness.commanded import answered, commanded
 from harness.lockstep import (
     BLOCK2,
@@ -146,6 +147,27 @@ async def test_how_far_a_download_is_is_told_at_most_each_second_and_at_its_end(
     assert told[0].bytes_served_upto == 512
     # A few at most on a slow machine, not one a block.
     assert len(told) < 20
+
+
+@pytest.mark.parametrize("profile", [ObservationProfile(awake_window_s=0.3)])
+async def test_a_download_from_any_port_is_a_sign_of_life_of_the_device_that_was_offered_it(
+    client: Client, js: JetStreamContext, device: NewDevice
+) -> None:
+    one = device()
+    assert one.register(LINKS, "b=U", "Q").code == CREATED
+    link, _ = await offered(client, one)
+    changed = ObservationProfile(observe=(SingleObservation(path="5/0/3"),), awake_window_s=0.3)
+    revision = await put_profile(js, changed)
+    question = AskProfile(endpoint="device-1", apply=True, profiles_revision=revision)
+    with pytest.raises(Silence):
+        one.receive(0.5)  # longer than it is awake
+    answer = await client.request(subjects.gateway_profile("gw-1"), question.model_dump_json().encode(), timeout=10)
+    standing = standing_adapter.validate_json(answer.data)
+    assert isinstance(standing, ProfileStanding)
+    assert standing.state == "asleep"
+    with LockstepDevice(one.server[1], "its other port") as downloader:
+        assert (await asyncio.to_thread(fetch, downloader, link, 0))[0] == CONTENT
+    assert await asyncio.to_thread(one.expect_request, GET, "5/0/3")
 
 
 @pytest.mark.parametrize(
