@@ -12,15 +12,14 @@ import pytest
 from nats.js import JetStreamContext
 
 from flownexus_schemas import jetstream
+from flownexus_schemas.tables.upgrade import provide_roles, upgrade
 from harness.containers import NatsContainer, PostgresContainer, nats_container, postgres_container
 from harness.embedded import RunningNats, RunningPostgres, running_nats, running_postgres
+from harness.service_logins import BUS_USERS, ROLE_PASSWORDS, ROLES, as_role
 from harness.services import ServiceProcess
 
 IN_CONTAINERS = os.environ.get("TEST_SERVERS") == "containers"
 """Run NATS and TimescaleDB from their images, where a Docker daemon is; from their wheels otherwise."""
-
-NEED_DATABASE = {"flownexus_ingest", "flownexus_api"}
-NEED_NATS = {"flownexus_gateway", "flownexus_ingest", "flownexus_api", "flownexus_operations"}
 
 
 class ServiceFactory(Protocol):
@@ -59,9 +58,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgr
 @pytest.fixture(scope="session")
 def migrated_template(postgres: RunningPostgres | PostgresContainer) -> str:
     """The name of a database with all migrations, for copies."""
-    from flownexus_schemas.tables.upgrade import upgrade
-
     url = postgres.create_database()
+    provide_roles(url, ROLE_PASSWORDS)
     upgrade(url)
     return postgres.make_template(url)
 
@@ -74,15 +72,17 @@ def database_url(postgres: RunningPostgres | PostgresContainer, migrated_templat
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceFactory]:
-    """Starts services; ends them all. NATS and the database are the fixtures' unless the test names others."""
+    """Starts services; ends them all. NATS and the database are the fixtures' unless the test names others, and the
+    service is a user of its own there."""
     started: list[ServiceProcess] = []
 
     def start(module: str, *, wait: bool = True, **env: str | int) -> ServiceProcess:
         given = {name: str(value) for name, value in env.items()}
-        if module in NEED_NATS and "FLOWNEXUS_NATS_URL" not in given:
-            given["FLOWNEXUS_NATS_URL"] = request.getfixturevalue("nats_server").url
-        if module in NEED_DATABASE and "FLOWNEXUS_DATABASE_URL" not in given:
-            given["FLOWNEXUS_DATABASE_URL"] = request.getfixturevalue("database_url")
+        if (user := BUS_USERS.get(module)) and "FLOWNEXUS_NATS_URL" not in given:
+            given["FLOWNEXUS_NATS_URL"] = request.getfixturevalue("nats_server").url_of(user)
+        if (role := ROLES.get(module)) and "FLOWNEXUS_DATABASE_URL" not in given:
+            url = request.getfixturevalue("database_url")
+            given["FLOWNEXUS_DATABASE_URL"] = as_role(url, role)
         process = ServiceProcess(module, given, tmp_path)
         started.append(process)
         if wait:
@@ -94,3 +94,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceF
     yield start
     for process in reversed(started):
         process.kill()
+    for process in started:
+        # A refused message is nothing that a caller sees: it is missing, and so is its reply.
+        refused = [line for line in process.log_text().lower().splitlines() if "permissions violation" in line]
+        assert not refused, f"{process.module} does what flownexus_schemas.bus_users does not let it do: {refused[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import PostgresServer
 from harness.databases import Databases
 from harness.ports import free_port
+from harness.service_logins import nats_passwords
 from harness.waiting import blocking_until
 
 NATS_IMAGE = "nats:2.15-alpine"
@@ -63,11 +65,14 @@ class NatsContainer(ContainerServer):
     """A nats-server with JetStream."""
 
     def __init__(self, folder: Path) -> None:
-        server = NatsServer(folder, free_port(), secrets.token_urlsafe(16))
-        self.url = server.url
+        server = NatsServer(folder, free_port(), nats_passwords())
+        self.url, self.url_of = server.url(), server.url
+        config = folder / "nats-container.conf"
+        config.write_text(json.dumps(server.settings(host="0.0.0.0", port=4222, store="/data")))
         container = (
             DockerContainer(NATS_IMAGE)
-            .with_command(["-js", "-sd", "/data", "--user", server.user, "--pass", server.password])
+            .with_volume_mapping(str(config), "/etc/nats/test.conf", "ro")
+            .with_command(["-c", "/etc/nats/test.conf"])
             .with_bind_ports(4222, server.port)
         )
         super().__init__(container, server.is_ready)

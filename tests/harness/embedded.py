@@ -17,6 +17,7 @@ from flownexus_local.embedded.postgres import LAPTOP, PostgresServer
 from harness.databases import Databases
 from harness.ports import free_port
 from harness.server_process import ServerProcess
+from harness.service_logins import nats_passwords
 
 UNSAFE_BUT_QUICK = {**LAPTOP, "fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 """The data of a test need not survive a power cut; they do survive a kill of the server."""
@@ -35,12 +36,12 @@ WITH_TIMESCALEDB = {
 
 
 class RunningNats(ServerProcess):
-    """A nats-server with JetStream."""
+    """A nats-server with JetStream; `url` is its owner's, `url_of` gives that of a service's user."""
 
     def __init__(self, folder: Path) -> None:
-        server = NatsServer(folder / "nats", free_port(), secrets.token_urlsafe(16))
+        server = NatsServer(folder / "nats", free_port(), nats_passwords())
         server.prepare()
-        self.url = server.url
+        self.url, self.url_of = server.url(), server.url
         super().__init__("nats-server", server.program, server.is_ready, folder / "nats.log")
 
 

@@ -35,6 +35,7 @@ from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
 from flownexus_local.up import Up
 from flownexus_schemas.errors import FlowNexusError
+from flownexus_schemas.tables.roles import DatabaseRole
 
 UNUSABLE = 2
 """Exit code of a command that its user has to change something for."""
@@ -95,6 +96,14 @@ class LogLevel(StrEnum):
 def port_option(purpose: str, variable: str) -> typer.models.OptionInfo:
     """A TCP or UDP port that can be given as an option or a variable."""
     option: typer.models.OptionInfo = typer.Option(help=purpose, envvar=variable, min=1, max=65535)
+    return option
+
+
+def role_password(of: str, variable: str) -> typer.models.OptionInfo:
+    """The password that a role of the database gets."""
+    option: typer.models.OptionInfo = typer.Option(
+        help=f"Of the role flownexus_{of}, which is made where it is not there.", envvar=variable, show_default=False
+    )
     return option
 
 
@@ -173,13 +182,22 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
 
 
 @app.command()
-def migrate(
+def migrate(  # noqa: PLR0917 - typer makes each argument an option
     database_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_DATABASE_URL", help="PostgreSQL 15 or newer.")],
     nats_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_NATS_URL", help="NATS with JetStream.")],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for both.")] = 60.0,
+    ingest_password: Annotated[str, role_password("ingest", "FLOWNEXUS_INGEST_DATABASE_PASSWORD")] = "",
+    api_password: Annotated[str, role_password("api", "FLOWNEXUS_API_DATABASE_PASSWORD")] = "",
+    grafana_password: Annotated[str, role_password("grafana", "FLOWNEXUS_GRAFANA_DATABASE_PASSWORD")] = "",
 ) -> None:
     """Bring a database and a NATS server of your own to this version; for containers. `up` does it by itself."""
-    password = asyncio.run(migrate_servers(database_url, nats_url, timeout))
+    given = {
+        DatabaseRole.INGEST: ingest_password,
+        DatabaseRole.API: api_password,
+        DatabaseRole.GRAFANA: grafana_password,
+    }
+    roles = {role: password for role, password in given.items() if password}
+    password = asyncio.run(migrate_servers(database_url, nats_url, timeout, roles))
     if password is not None:
         out.print(f"First administrator: {FIRST_ADMINISTRATOR}, password {password} (shown this once)", markup=False)
     out.print("The database and the streams are up to date.")

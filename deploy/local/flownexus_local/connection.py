@@ -11,7 +11,10 @@ from flownexus_local.private_files import write_private
 
 
 class Connection(BaseModel):
-    """Addresses and credentials of one running system. The URLs of NATS and of the database hold their passwords."""
+    """Addresses and credentials of one running system. The URLs of NATS and of the database hold their passwords.
+
+    `nats_url` and `database_url` are the owner's, who may do all; integrators and Grafana have users of their own.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,7 +23,9 @@ class Connection(BaseModel):
     admin_user: str
     admin_password: str | None
     nats_url: str
+    integrator_nats_url: str
     database_url: str
+    grafana_database_url: str
     coap_host: str
     coap_port: int
     health: dict[str, str]

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flownexus_local import ports, run_notes
 from flownexus_local.embedded import places
 from flownexus_local.errors import CannotRun
 from flownexus_local.ports import Kind
 from flownexus_local.private_files import write_private
+from flownexus_schemas.bus_users import BusUser
+from flownexus_schemas.tables.roles import DatabaseRole
 
 LOCK, SECRETS = "lock", "secrets.json"
 
@@ -30,12 +32,23 @@ class Secrets(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    nats_password: str = Field(default_factory=_secret)
+    nats_passwords: dict[BusUser, str] = Field(default_factory=dict, validate_default=True)
     postgres_password: str = Field(default_factory=_secret)
     database_password: str = Field(default_factory=_secret)
+    role_passwords: dict[DatabaseRole, str] = Field(default_factory=dict, validate_default=True)
     credentials_key: str = Field(default_factory=_secret)
     console_secret: str = Field(default_factory=_secret)
     admin_password: str | None = None
+
+    @field_validator("nats_passwords")
+    @classmethod
+    def _of_each_user(cls, kept: dict[BusUser, str]) -> dict[BusUser, str]:
+        return {user: kept.get(user) or _secret() for user in BusUser}
+
+    @field_validator("role_passwords")
+    @classmethod
+    def _of_each_role(cls, kept: dict[DatabaseRole, str]) -> dict[DatabaseRole, str]:
+        return {role: kept.get(role) or _secret() for role in DatabaseRole}
 
 
 class Instance:
@@ -85,10 +98,11 @@ class Instance:
     def secrets(self) -> Secrets:
         """The secrets of this system, generated at the first call that needs them."""
         try:
-            kept = Secrets.model_validate_json(self._secrets_file.read_bytes())
+            text = self._secrets_file.read_text()
         except FileNotFoundError:
-            kept = Secrets()
-        if not kept.model_fields_set >= Secrets.model_fields.keys():
+            text = "{}"
+        kept = Secrets.model_validate_json(text)
+        if kept.model_dump(mode="json") != json.loads(text):
             self.keep(kept)
         return kept
 

@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from flownexus_schemas.bus_users import BusUser
+from flownexus_schemas.tables.roles import DatabaseRole
+
 
 class Wiring(BaseModel):
     """Everything that a service may have to be told about the system around it."""
 
     model_config = ConfigDict(frozen=True)
 
-    nats_url: str
-    database_url: str
+    nats_urls: Mapping[BusUser, str]
+    database_urls: Mapping[DatabaseRole, str]
     coap_host: str
     coap_port: int
     api_host: str
@@ -52,14 +55,19 @@ class Service:
     environment: Callable[[Wiring], Environment]
     own_port: Callable[[Wiring], tuple[str, int]] | None = None
     """Address and port of a service that answers /readyz where it serves; the others get a port for it."""
-    uses_nats: bool = True
+    bus_user: BusUser | None = None
+    """Who it is on NATS; None where it does not connect."""
     stop_stage: int = 1
     """Stages are stopped one after the other, from the lowest; the servers under them last."""
 
 
-def _database(wiring: Wiring) -> Environment:
+def _ingest(wiring: Wiring) -> Environment:
+    return _database(wiring, DatabaseRole.INGEST)
+
+
+def _database(wiring: Wiring, role: DatabaseRole) -> Environment:
     return {
-        "FLOWNEXUS_DATABASE_URL": wiring.database_url,
+        "FLOWNEXUS_DATABASE_URL": wiring.database_urls[role],
         "FLOWNEXUS_OBJECT_MODEL_FOLDERS": wiring.object_model_folders,
     }
 
@@ -79,7 +87,7 @@ def _gateway(wiring: Wiring) -> Environment:
 
 def _api(wiring: Wiring) -> Environment:
     return {
-        **_database(wiring),
+        **_database(wiring, DatabaseRole.API),
         "FLOWNEXUS_API_HOST": wiring.api_host,
         "FLOWNEXUS_API_PORT": str(wiring.api_port),
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
@@ -96,16 +104,21 @@ def _console(wiring: Wiring) -> Environment:
 
 
 SERVICES = (
-    Service("gateway", "flownexus_gateway", _gateway),
-    Service("ingest", "flownexus_ingest", _database),
-    Service("operations", "flownexus_operations", lambda _: {}),
-    Service("api", "flownexus_api", _api, own_port=lambda wiring: (wiring.api_host, wiring.api_port)),
+    Service("gateway", "flownexus_gateway", _gateway, bus_user=BusUser.GATEWAY),
+    Service("ingest", "flownexus_ingest", _ingest, bus_user=BusUser.INGEST),
+    Service("operations", "flownexus_operations", lambda _: {}, bus_user=BusUser.OPERATIONS),
+    Service(
+        "api",
+        "flownexus_api",
+        _api,
+        own_port=lambda wiring: (wiring.api_host, wiring.api_port),
+        bus_user=BusUser.API,
+    ),
     Service(
         "console",
         "flownexus_console",
         _console,
         own_port=lambda wiring: (wiring.console_host, wiring.console_port),
-        uses_nats=False,
         stop_stage=0,
     ),
 )
@@ -121,8 +134,8 @@ class Invocation(NamedTuple):
 def invocation(service: Service, wiring: Wiring, health_port: Callable[[str], int]) -> Invocation:
     """The service's environment and where its /readyz is; `health_port` gives a port to those that need one."""
     common = {"FLOWNEXUS_LOG_LEVEL": wiring.log_level, "FLOWNEXUS_LOG_FORMAT": "json"}
-    if service.uses_nats:
-        common["FLOWNEXUS_NATS_URL"] = wiring.nats_url
+    if service.bus_user is not None:
+        common["FLOWNEXUS_NATS_URL"] = wiring.nats_urls[service.bus_user]
     if service.own_port is not None:
         host, port = service.own_port(wiring)
     else:

@@ -22,6 +22,9 @@ from flownexus_local.readiness import readiness
 from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, reachable
 from flownexus_local.settings import StackSettings
 from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_stages
+from flownexus_schemas.bus_users import BusUser
+from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.tables.upgrade import provide_roles, url_of_role
 
 SERVER_TIMEOUT_S = 120.0
 """A PostgreSQL that crashed replays its log first."""
@@ -54,8 +57,9 @@ class Stack:
         )
         secrets = self._instance.secrets()
         database_url = await asyncio.to_thread(database.provide, DATABASE, DATABASE, secrets.database_password)
-        await self._migrate(server.url, database_url)
-        wiring = self._wiring(server.url, database_url)
+        await asyncio.to_thread(provide_roles, database.url(DATABASE), secrets.role_passwords)
+        await self._migrate(server.url(), database_url)
+        wiring = self._wiring(server, database_url)
         invocations = {
             service.name: invocation(service, wiring, lambda name: self._instance.port(f"{name} health"))
             for service in SERVICES
@@ -68,7 +72,7 @@ class Stack:
         )
         if self._settings.devices:
             await self._simulate()
-        connection = self._connection(wiring, invocations)
+        connection = self._connection(wiring, database_url, invocations)
         write_connection(self._instance.folder, connection)
         return connection
 
@@ -87,7 +91,7 @@ class Stack:
         server = NatsServer(
             folder=self._instance.folder / "nats",
             port=settings.nats_port or self._instance.port("nats"),
-            password=secrets.nats_password,
+            passwords=secrets.nats_passwords,
         )
         database = PostgresServer(
             programs=places.programs(account),
@@ -145,11 +149,13 @@ class Stack:
         await process.until_ready(timeout_s)
         self._progress(supervision.name, time.monotonic() - started)
 
-    def _wiring(self, nats_url: str, database_url: str) -> Wiring:
+    def _wiring(self, server: NatsServer, database_url: str) -> Wiring:
         settings, secrets = self._settings, self._instance.secrets()
         return Wiring(
-            nats_url=nats_url,
-            database_url=database_url,
+            nats_urls={user: server.url(user) for user in BusUser},
+            database_urls={
+                role: url_of_role(database_url, role, password) for role, password in secrets.role_passwords.items()
+            },
             coap_host=settings.coap_host,
             coap_port=settings.coap_port,
             api_host=settings.api_host,
@@ -164,14 +170,16 @@ class Stack:
             log_level=settings.log_level,
         )
 
-    def _connection(self, wiring: Wiring, invocations: dict[str, Invocation]) -> Connection:
+    def _connection(self, wiring: Wiring, database_url: str, invocations: dict[str, Invocation]) -> Connection:
         return Connection(
             api_url=wiring.api_url,
             console_url=wiring.console_url,
             admin_user=FIRST_ADMINISTRATOR,
             admin_password=self._instance.secrets().admin_password,
-            nats_url=wiring.nats_url,
-            database_url=wiring.database_url,
+            nats_url=wiring.nats_urls[BusUser.OWNER],
+            integrator_nats_url=wiring.nats_urls[BusUser.INTEGRATOR],
+            database_url=database_url,
+            grafana_database_url=wiring.database_urls[DatabaseRole.GRAFANA],
             coap_host=reachable(wiring.coap_host).strip("[]"),
             coap_port=wiring.coap_port,
             health={name: call.health_url for name, call in invocations.items()},

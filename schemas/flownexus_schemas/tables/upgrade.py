@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
-from flownexus_schemas.tables import timescale
+from flownexus_schemas.tables import roles, timescale
+from flownexus_schemas.tables.roles import DatabaseRole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -23,7 +25,8 @@ def sqlalchemy_url(database_url: str) -> URL:
 
 
 def upgrade(database_url: str, retention: timedelta | None = None) -> None:
-    """Migrate to the newest revision and set up TimescaleDB where the server offers it, all in one transaction.
+    """Migrate to the newest revision, set up TimescaleDB where the server offers it, and give the services' roles
+    what they need, all in one transaction.
 
     Idempotent; two at once wait for each other. `retention` (TimescaleDB only) drops readings older than that.
     PostgreSQL 15 or newer. Raises sqlalchemy.exc.OperationalError where the database is away.
@@ -36,3 +39,22 @@ def upgrade(database_url: str, retention: timedelta | None = None) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         timescale.apply(connection, retention)
+        roles.apply(connection)
+
+
+def provide_roles(database_url: str, passwords: Mapping[DatabaseRole, str]) -> None:
+    """Make the roles of the services, or give those that are there these passwords; `upgrade` gives them their rights.
+
+    `database_url` is that of somebody who may make roles. Raises sqlalchemy.exc.OperationalError where the database is
+    away, ProgrammingError where roles may not be made.
+    """
+    engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        roles.provide(connection, passwords)
+
+
+def url_of_role(database_url: str, role: DatabaseRole, password: str) -> str:
+    """The same database for a role. Raises ArgumentError."""
+    changed = make_url(database_url).set(username=role.value, password=password)
+    return changed.render_as_string(hide_password=False)

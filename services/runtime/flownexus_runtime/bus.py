@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 import nats
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from flownexus_runtime.settings import ServiceSettings
+from flownexus_schemas.bus_users import inbox_prefix
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +30,11 @@ async def connect(settings: ServiceSettings, name: str) -> Client:
     async def failed(error: Exception) -> None:
         log.warning("nats.error", error=repr(error))
 
+    servers = settings.nats_url.get_secret_value().split(",")
     return await nats.connect(
-        settings.nats_url.get_secret_value().split(","),
+        servers,
         name=name,
+        inbox_prefix=inbox_prefix(unquote(urlsplit(servers[0]).username or "")),
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,
         ping_interval=10,

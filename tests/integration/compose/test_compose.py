@@ -18,7 +18,9 @@ from flownexus_console.settings import ConsoleSettings
 from flownexus_gateway.settings import GatewaySettings
 from flownexus_ingest.settings import IngestSettings
 from flownexus_local.embedded.nats import binary
+from flownexus_local.nats_configuration import configuration, password_variable
 from flownexus_local.services import SERVICES
+from flownexus_schemas.bus_users import BusUser
 
 COMPOSE = Path(__file__).parents[3] / "deploy" / "compose"
 DOCUMENT: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())
@@ -75,10 +77,10 @@ def test_each_service_runs_a_command_that_the_image_has() -> None:
 def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(tmp_path: Path) -> None:
     script, written = tmp_path / "make-secrets", tmp_path / ".env"
     script.write_bytes((COMPOSE / "make-secrets").read_bytes())
-    written.write_text("NATS_PASSWORD=old\n")
+    written.write_text("NATS_API_PASSWORD=old\n")
     subprocess.run(["sh", script], check=True, capture_output=True)
     lines = dict(line.split("=", 1) for line in written.read_text().splitlines())
-    assert lines["NATS_PASSWORD"] == "old"
+    assert lines["NATS_API_PASSWORD"] == "old"
     assert len(lines["CREDENTIALS_KEY"]) > 32
 
 
@@ -92,6 +94,20 @@ def test_no_secret_has_a_default_and_all_are_generated(secrets: dict[str, str]) 
     assert without == ADDRESSES, "a secret without a value must stop compose, with advice"
 
 
+def test_each_service_is_the_user_that_its_name_says() -> None:
+    for name in ("gateway", "ingest", "operations", "api"):
+        user = BusUser(name)
+        expected = f"nats://{name}:${{{password_variable(user)}:?run ./make-secrets}}@nats:4222"
+        assert environment(name)["FLOWNEXUS_NATS_URL"] == expected
+    for name in ("ingest", "api"):
+        login = f"postgresql://flownexus_{name}:${{{name.upper()}_DATABASE_PASSWORD:?run ./make-secrets}}@"
+        assert environment(name)["FLOWNEXUS_DATABASE_URL"].startswith(login)
+
+
+def test_the_configuration_of_nats_is_the_one_that_the_permissions_say() -> None:
+    assert (COMPOSE / "nats-server.conf").read_text() == configuration(), "make schemas writes it anew"
+
+
 def test_images_are_pinned() -> None:
     for service in DOCUMENT["services"].values():
         assert re.search(r":\d+\.\d+", service["image"]), service["image"]
@@ -102,7 +118,7 @@ def test_the_nats_server_takes_the_configuration(secrets: dict[str, str], tmp_pa
     configuration.write_text((COMPOSE / "nats-server.conf").read_text().replace("/data", str(tmp_path / "data")))
     checked = subprocess.run(
         [binary(), "-t", "-c", configuration],
-        env={"NATS_PASSWORD": secrets["NATS_PASSWORD"]},
+        env={name: secrets[name] for name in map(password_variable, BusUser)},
         check=False,
         capture_output=True,
         text=True,

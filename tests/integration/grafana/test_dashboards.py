@@ -16,6 +16,7 @@ import pytest
 import yaml
 from nats.js import JetStreamContext
 
+from flownexus_schemas.tables.roles import DatabaseRole
 from harness.embedded import RunningNats
 from harness.event_messages import (
     EventMessage,
@@ -28,6 +29,7 @@ from harness.event_messages import (
     updated,
 )
 from harness.rows import projected
+from harness.service_logins import as_role
 from harness.services import ServiceProcess
 
 GRAFANA = Path(__file__).parents[3] / "deploy" / "grafana"
@@ -128,7 +130,7 @@ def test_the_dashboards_are_those_that_the_code_generates(tmp_path: Path) -> Non
 async def test_every_query_of_the_dashboards_finds_rows(filled_database: str) -> None:
     until = datetime.now(UTC)
     empty = []
-    with psycopg.connect(filled_database) as connection:
+    with psycopg.connect(as_role(filled_database, DatabaseRole.GRAFANA)) as connection:
         for name in DASHBOARDS:
             for title, result, sql in queries(name):
                 cursor = connection.execute(expanded(sql, until - timedelta(hours=6), until).encode())
@@ -142,7 +144,7 @@ async def test_every_query_of_the_dashboards_finds_rows(filled_database: str) ->
 
 async def test_the_fleet_counts_each_status(filled_database: str) -> None:
     now = datetime.now(UTC)
-    with psycopg.connect(filled_database) as connection:
+    with psycopg.connect(as_role(filled_database, DatabaseRole.GRAFANA)) as connection:
         counts = {
             title: connection.execute(expanded(sql, now, now).encode()).fetchall()
             for title, _, sql in queries("fleet")
@@ -176,4 +178,4 @@ def test_the_provisioned_data_source_is_the_one_that_panels_use() -> None:
         for target in panel["targets"]
     }
     assert used == {(source["type"], source["uid"])}
-    assert source["secureJsonData"] == {"password": "$POSTGRES_PASSWORD"}
+    assert source["secureJsonData"] == {"password": "$GRAFANA_DATABASE_PASSWORD"}

@@ -11,10 +11,12 @@ import psycopg
 from nats.js import JetStreamContext
 
 from flownexus_schemas.subjects import Stream
+from flownexus_schemas.tables.roles import DatabaseRole
 from harness.containers import PostgresContainer
 from harness.embedded import RunningNats, RunningPostgres
 from harness.ports import free_port
 from harness.server_process import ServerProcess
+from harness.service_logins import ROLE_PASSWORDS, as_role
 from harness.services import ServiceProcess
 from harness.system import command
 
@@ -42,6 +44,22 @@ async def test_migrate_makes_tables_streams_and_one_administrator(
         assert {stream.config.name for stream in await client.jetstream().streams_info()} >= set(Stream)
     finally:
         await client.close()
+
+
+async def test_migrate_makes_the_roles_of_the_services_where_it_is_given_their_passwords(
+    nats_server: RunningNats, postgres: RunningPostgres | PostgresContainer, tmp_path: Path
+) -> None:
+    url = postgres.create_database()
+    given = {f"FLOWNEXUS_{role.name}_DATABASE_PASSWORD": password for role, password in ROLE_PASSWORDS.items()}
+    env = {"FLOWNEXUS_NATS_URL": nats_server.url, "FLOWNEXUS_DATABASE_URL": url, **given}
+    migrated = run(tmp_path, "migrate", env=env)
+    assert migrated.returncode == 0, migrated.stderr
+    for role in DatabaseRole:
+        with psycopg.connect(as_role(url, role)) as connection:
+            connection.execute("SELECT FROM endpoint")
+    as_api = run(tmp_path, "migrate", env={**env, "FLOWNEXUS_DATABASE_URL": as_role(url, DatabaseRole.API)})
+    assert as_api.returncode == 2
+    assert "the roles of the services cannot be made: permission denied" in as_api.stderr
 
 
 def test_migrate_without_servers_says_which_is_away(tmp_path: Path) -> None:

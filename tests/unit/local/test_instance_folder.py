@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from flownexus_local.errors import CannotRun
-from flownexus_local.instance import Instance, is_running
+from flownexus_local.instance import Instance, Secrets, is_running
+from flownexus_schemas.bus_users import BusUser
+from flownexus_schemas.tables.roles import DatabaseRole
 
 
 def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -20,18 +22,24 @@ def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_secret_that_a_newer_version_needs_is_made_once_and_kept(tmp_path: Path) -> None:
     instance = Instance(tmp_path / "one")
-    (instance.folder / "secrets.json").write_text('{"nats_password": "old"}')
+    (instance.folder / "secrets.json").write_text('{"console_secret": "old", "nats_passwords": {"api": "kept"}}')
     made = instance.secrets()
-    assert made.nats_password == "old"
+    assert (made.console_secret, made.nats_passwords[BusUser.API]) == ("old", "kept")
+    assert set(made.nats_passwords) == set(BusUser)
     assert instance.secrets() == made
+
+
+def _each(secrets: Secrets) -> list[str]:
+    values = secrets.model_dump(exclude={"admin_password"}).values()
+    return [one for value in values for one in (value.values() if isinstance(value, dict) else [value])]
 
 
 def test_secrets_are_generated_once_and_differ_between_systems(tmp_path: Path) -> None:
     one = Instance(tmp_path / "one").secrets()
     assert Instance(tmp_path / "one").secrets() == one
     other = Instance(tmp_path / "other").secrets()
-    generated = {*one.model_dump().values(), *other.model_dump().values()} - {None}
-    assert len(generated) == 10
+    generated = {secret for made in (one, other) for secret in _each(made)}
+    assert len(generated) == 2 * (len(Secrets.model_fields) - 3 + len(BusUser) + len(DatabaseRole))
     assert all(len(secret) >= 32 for secret in generated)
 
 

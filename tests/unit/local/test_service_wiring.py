@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import pytest
 
 from flownexus_local.services import SERVICES, Wiring, invocation, reachable
+from flownexus_schemas.bus_users import BusUser
+from flownexus_schemas.tables.roles import DatabaseRole
 
 WIRING = Wiring(
-    nats_url="nats://user:word@127.0.0.1:4222",
-    database_url="postgresql://user:word@127.0.0.1:5432/flownexus",
+    nats_urls={user: f"nats://{user}:word@127.0.0.1:4222" for user in BusUser},
+    database_urls={role: f"postgresql://{role}:word@127.0.0.1:5432/flownexus" for role in DatabaseRole},
     coap_host="::",
     coap_port=5683,
     api_host="0.0.0.0",
@@ -43,6 +46,13 @@ def told(name: str) -> Mapping[str, str]:
 )
 def test_a_service_is_told_only_what_it_needs(variable: str, services: set[str]) -> None:
     assert {name for name in CALLS if variable in told(name)} == services
+
+
+def test_each_service_is_a_user_of_its_own_on_the_bus_and_in_the_database() -> None:
+    users = {name: urlsplit(told(name)["FLOWNEXUS_NATS_URL"]).username for name in CALLS if name != "console"}
+    assert users == {name: name for name in users}
+    roles = {name: urlsplit(told(name)["FLOWNEXUS_DATABASE_URL"]).username for name in ("ingest", "api")}
+    assert roles == {"ingest": "flownexus_ingest", "api": "flownexus_api"}
 
 
 def test_health_is_on_the_own_port_of_a_service_that_serves_and_on_a_given_one_otherwise() -> None:

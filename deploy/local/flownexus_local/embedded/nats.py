@@ -1,4 +1,4 @@
-"""A NATS server with JetStream, with a user and a password, reachable from this machine only."""
+"""A NATS server with JetStream, with a user for each service, reachable from this machine only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import shutil
 import socket
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flownexus_local.errors import CannotRun
 from flownexus_local.program import Program, base_environment
+from flownexus_schemas.bus_users import BusUser, user_settings
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 1024 * 1024
@@ -29,17 +32,18 @@ def binary() -> Path:
 
 @dataclass(frozen=True)
 class NatsServer:
-    """The server in `folder` (its configuration and its JetStream store), on one port of 127.0.0.1."""
+    """The server in `folder` (its configuration and its JetStream store), on one port of 127.0.0.1.
+
+    `passwords` has one for each user, in characters that a URL takes as they are.
+    """
 
     folder: Path
     port: int
-    password: str
-    user: str = "flownexus"
+    passwords: Mapping[BusUser, str]
 
-    @property
-    def url(self) -> str:
+    def url(self, user: BusUser = BusUser.OWNER) -> str:
         """For FLOWNEXUS_NATS_URL; holds the password."""
-        return f"nats://{self.user}:{self.password}@{HOST}:{self.port}"
+        return f"nats://{user}:{self.passwords[user]}@{HOST}:{self.port}"
 
     def prepare(self) -> None:
         """Write the configuration, readable by us alone. Raises OSError."""
@@ -48,15 +52,19 @@ class NatsServer:
         config.touch(mode=0o600)
         config.chmod(0o600)
         # JSON is a subset of the configuration's own syntax, and quotes for us.
-        settings = {
-            "server_name": "flownexus",
-            "host": HOST,
-            "port": self.port,
-            "max_payload": MAX_PAYLOAD,
-            "jetstream": {"store_dir": str(self.folder)},
-            "authorization": {"user": self.user, "password": self.password},
-        }
+        settings = self.settings(HOST, self.port, str(self.folder))
         config.write_text(json.dumps(settings, indent=2) + "\n")
+
+    def settings(self, host: str, port: int, store: str) -> dict[str, Any]:
+        """Its configuration: where it listens, where its streams are, who may do what."""
+        return {
+            "server_name": "flownexus",
+            "host": host,
+            "port": port,
+            "max_payload": MAX_PAYLOAD,
+            "jetstream": {"store_dir": store},
+            "authorization": {"users": [user_settings(user, self.passwords[user]) for user in BusUser]},
+        }
 
     def program(self) -> Program:
         """How to run it, after `prepare`."""

@@ -1,0 +1,69 @@
+"""The roles of the services: each writes its own tables, and Grafana reads nothing of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from flownexus_schemas.tables import Base, roles
+from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.tables.upgrade import upgrade
+from harness.service_logins import as_role
+
+TABLES = sorted(table.name for table in Base.metadata.sorted_tables)
+VIEWS = ("endpoint_status", "resource_hourly")
+
+READ: dict[DatabaseRole, Callable[[str], bool]] = {
+    DatabaseRole.INGEST: lambda table: table not in roles.WRITTEN_BY_API,
+    DatabaseRole.API: lambda _: True,
+    DatabaseRole.GRAFANA: lambda table: table not in roles.WRITTEN_BY_API or table in roles.SHOWN_OF_API,
+}
+WRITTEN: dict[DatabaseRole, Callable[[str], bool]] = {
+    DatabaseRole.INGEST: lambda table: table not in roles.WRITTEN_BY_API,
+    DatabaseRole.API: lambda table: table in roles.WRITTEN_BY_API,
+    DatabaseRole.GRAFANA: lambda _: False,
+}
+
+
+def may(connection: psycopg.Connection, statement: str, table: str) -> bool:
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL(statement).format(sql.Identifier(table)))
+    except InsufficientPrivilege:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_a_role_reads_and_writes_its_own_tables_and_no_other(database_url: str, role: DatabaseRole) -> None:
+    with psycopg.connect(as_role(database_url, role)) as connection:
+        read = {table for table in TABLES if may(connection, "select from {} limit 1", table)}
+        written = {table for table in TABLES if may(connection, "delete from {} where false", table)}
+    assert read == {table for table in TABLES if READ[role](table)}
+    assert written == {table for table in TABLES if WRITTEN[role](table)}
+
+
+@pytest.mark.parametrize("role", [DatabaseRole.API, DatabaseRole.GRAFANA])
+def test_who_shows_data_reads_the_views_too(database_url: str, role: DatabaseRole) -> None:
+    with psycopg.connect(as_role(database_url, role)) as connection:
+        assert all(may(connection, "select from {} limit 1", view) for view in VIEWS)
+
+
+@pytest.mark.parametrize("role", DatabaseRole)
+def test_no_role_makes_tables_or_drops_them(database_url: str, role: DatabaseRole) -> None:
+    with psycopg.connect(as_role(database_url, role)) as connection:
+        assert not may(connection, "create table {} (id int)", "mine")
+        assert not may(connection, "drop table {}", "log_line")
+        assert not may(connection, "truncate {}", "log_line")
+
+
+def test_what_was_granted_by_hand_is_gone_after_the_next_upgrade(database_url: str) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.execute("grant select on app_user to flownexus_grafana")
+    upgrade(database_url)
+    with psycopg.connect(as_role(database_url, DatabaseRole.GRAFANA)) as connection:
+        assert not may(connection, "select from {} limit 1", "app_user")
