@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 from urllib.parse import quote
 
 import httpx
-import httpx_sse
 from pydantic import BaseModel
 
-from flownexus_local.connection import Connection, connection_file, read_connection
-from flownexus_local.errors import CannotRun
-from flownexus_local.readiness import readiness
+from flownexus_local.api_session import API, TIMEOUT_S, ApiSession
 from flownexus_schemas.events import Event, parse_event
 from flownexus_schemas.operations.messages import OperationEvent, parse_operation_event
 
-API = "/api/v1"
 PAGE = 500
-TIMEOUT_S = 15.0
-RETRY_S = 0.5
 QUEUE_S = 40.0
 """Seconds that a request to a device may take beside the wait for the device itself."""
 UPLOAD_S = 600.0
-STREAM_SILENCE_S = 45.0
-"""The api writes at least a comment every 15 s."""
 
 
 class Endpoint(BaseModel):
@@ -108,24 +96,8 @@ class DeadLetter(BaseModel):
     subject: str
 
 
-class ApiClient:
-    """Logged in as the first administrator. Raises CannotRun where the api is away or refuses the login."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._connection: Connection = read_connection(folder)
-        self._client = httpx.Client(base_url=self._connection.api_url, timeout=TIMEOUT_S, trust_env=False)
-
-    def __enter__(self) -> Self:
-        """Log in."""
-        self._log_in()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self._client.close()
+class ApiClient(ApiSession):
+    """What the commands ask of the api."""
 
     def endpoints(self, tags: Sequence[str] = ()) -> Iterator[Endpoint]:
         """All of them, or those with each of these tags, by name."""
@@ -231,15 +203,6 @@ class ApiClient:
         """Take one away: the subject of its message."""
         return str(self._json(self._client.delete(f"{API}/dead-letters/{letter}"))["subject"])
 
-    def _every(self, path: str, query: Mapping[str, str | list[str]]) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        while True:
-            page = self._json(self._client.get(path, params={**query, **({"cursor": cursor} if cursor else {})}))
-            yield from page["items"]
-            cursor = page["next"]
-            if cursor is None:
-                return
-
     def unknown_objects(self) -> list[UnknownObject]:
         """What devices list or sent that no model names."""
         items = self._json(self._client.get(f"{API}/models/unknown"))["items"]
@@ -256,10 +219,6 @@ class ApiClient:
 
     def _profile(self, name: str) -> str:
         return f"{API}/profiles/{quote(name, safe='')}"
-
-    def _json(self, response: httpx.Response) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer(response).json()
-        return answer
 
     def _models(self, response: httpx.Response) -> list[KnownObject]:
         return [KnownObject.model_validate(item) for item in self._answer(response).json()["items"]]
@@ -305,11 +264,19 @@ class ApiClient:
         """A URL that gives an image without a login, for so many seconds."""
         path = f"{API}/firmware/{quote(firmware, safe='')}/link"
         made = self._json(self._client.post(path, params={"lifetime_s": lifetime_s}))
-        return f"{self._connection.api_url}{made['path']}"
+        return f"{self.api_url}{made['path']}"
 
     def delete_firmware(self, firmware: str) -> dict[str, Any]:
         """Remove an image: what it was."""
         return self._json(self._client.delete(f"{API}/firmware/{quote(firmware, safe='')}"))
+
+    def audit(self, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Logins and changes, the newest first."""
+        yield from self._every(f"{API}/audit", query)
+
+    def audit_file(self, query: Mapping[str, str]) -> Iterator[bytes]:
+        """The same as a file in the `format` of the query."""
+        yield from self._pieces(f"{API}/audit/export", query)
 
     def operation_events(self, query: Mapping[str, str]) -> Iterator[OperationEvent]:
         """What happens to operations from now on, without end."""
@@ -320,56 +287,3 @@ class ApiClient:
         """What happens from now on, without end."""
         for event in self._follow(f"{API}/stream", {"endpoint": endpoint} if endpoint else {}):
             yield parse_event(event.data.encode())
-
-    def _follow(self, path: str, query: Mapping[str, str]) -> Iterator[httpx_sse.ServerSentEvent]:
-        """Where the api goes away, it goes on from there when it is back."""
-        resume: dict[str, str] = {}
-        while True:
-            try:
-                with self._stream(path, query, resume) as source:
-                    for event in source.iter_sse():
-                        if not event.data:  # the hint when to connect again
-                            continue
-                        resume = {"Last-Event-ID": event.id}
-                        yield event
-            except httpx.TransportError:
-                self._wait_for_api()
-            # The api ends the stream when the token does.
-            self._log_in()
-
-    @contextmanager
-    def _stream(self, path: str, query: Mapping[str, str], resume: dict[str, str]) -> Iterator[httpx_sse.EventSource]:
-        patience = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
-        with httpx_sse.connect_sse(self._client, "GET", path, params=query, headers=resume, timeout=patience) as source:
-            if source.response.is_error:
-                source.response.read()
-            self._answer(source.response)
-            yield source
-
-    def _wait_for_api(self) -> None:
-        while not readiness(self._connection.api_url).ready:
-            time.sleep(RETRY_S)
-
-    def _log_in(self) -> None:
-        password = self._connection.admin_password
-        if password is None:
-            raise CannotRun(
-                f"{connection_file(self._folder)} has no password: the database had users before this folder was made"
-            )
-        form = {"username": self._connection.admin_user, "password": password}
-        try:
-            response = self._client.post(f"{API}/auth/token", data=form)
-        except httpx.TransportError:
-            raise CannotRun(
-                f"nothing answers at {self._connection.api_url}: is `flownexus up` running in {self._folder}?"
-            ) from None
-        self._client.headers["Authorization"] = f"Bearer {self._answer(response).json()['access_token']}"
-
-    def _answer(self, response: httpx.Response) -> httpx.Response:
-        if response.is_success:
-            return response
-        try:
-            detail = response.json()["detail"]
-        except (ValueError, KeyError, TypeError):
-            detail = response.reason_phrase
-        raise CannotRun(f"the API answered {response.status_code}: {detail}")

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from flownexus_api.accounts import FIRST_ADMINISTRATOR, add_user
+from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.api_client import ApiClient
-from flownexus_local.connection import read_connection
+from flownexus_local.audit_commands import audit_app
 from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
@@ -33,8 +33,9 @@ from flownexus_local.quarantine_commands import dead_letter_app, undecoded_app
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
+from flownexus_local.token_commands import token_app
 from flownexus_local.up import Up
-from flownexus_schemas.errors import FlowNexusError
+from flownexus_local.user_commands import user_app
 from flownexus_schemas.tables.roles import DatabaseRole
 
 UNUSABLE = 2
@@ -64,8 +65,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-user_app = typer.Typer(help="People who can log in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
+app.add_typer(token_app, name="token")
+app.add_typer(audit_app)
 app.add_typer(model_app, name="model")
 app.add_typer(profile_app, name="profiles")
 app.add_typer(undecoded_app, name="undecoded")
@@ -74,14 +76,6 @@ app.add_typer(operation_app, name="operations")
 app.add_typer(firmware_app, name="firmware")
 app.add_typer(device_app)
 app.add_typer(tag_app)
-
-
-class Role(StrEnum):
-    """What a user may do."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMINISTRATOR = "administrator"
 
 
 class LogLevel(StrEnum):
@@ -201,25 +195,6 @@ def migrate(  # noqa: PLR0917 - typer makes each argument an option
     if password is not None:
         out.print(f"First administrator: {FIRST_ADMINISTRATOR}, password {password} (shown this once)", markup=False)
     out.print("The database and the streams are up to date.")
-
-
-@user_app.command("add")
-def add(
-    name: str,
-    role: Annotated[Role, typer.Option(help="What the user may do.")],
-    folder: Folder = DEFAULT_FOLDER,
-    database_url: Annotated[
-        str | None, typer.Option(envvar="FLOWNEXUS_DATABASE_URL", help="Where there is no system in the folder.")
-    ] = None,
-    ask: Annotated[bool, typer.Option("--ask", help="Ask for a password in place of making one.")] = False,
-) -> None:
-    """Add a user and print the password that was made for it, once."""
-    chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
-    try:
-        password = add_user(database_url or read_connection(folder).database_url, name, role.value, chosen)
-    except FlowNexusError as error:
-        raise CannotRun(str(error)) from None
-    out.print(f"{name} is {role.value} now" + ("" if ask else f", with the password {password}"), markup=False)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy import func, select
@@ -22,12 +23,18 @@ from flownexus_api.parts import Database, Parts, PartsDep
 from flownexus_api.scopes import Scope, is_at_least
 from flownexus_schemas.tables import ApiToken, Session, User
 
+log = structlog.get_logger(__name__)
+
 TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105 - a path, not a secret
 
 _bearer = OAuth2PasswordBearer(
     TOKEN_PATH, auto_error=False, description="An access token of POST /api/v1/auth/token, or an API token."
 )
 Bearer = Annotated[str | None, Depends(_bearer)]
+
+
+MAX_ADDRESS = 100
+"""Characters: what a proxy says is not always an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,15 @@ class Required:
     by_session: bool = False
 
     def check(self, who: Person) -> Person:
-        """Raises Forbidden."""
+        """Raises Forbidden, which is in the log."""
+        try:
+            self._check(who)
+        except Forbidden as refusal:
+            log.warning("access.refused", name=who.name, api_token=who.api_token, reason=str(refusal))
+            raise
+        return who
+
+    def _check(self, who: Person) -> None:
         if self.by_session and who.session is None:
             raise Forbidden("This needs a login; an API token is not enough.")
         if self.scope is not None:
@@ -63,7 +78,6 @@ class Required:
                 raise Forbidden(f"This needs the scope {self.scope}; the token has {', '.join(sorted(who.scopes))}.")
         if not is_at_least(who.role, self.role):
             raise Forbidden(f"This needs the role {self.role}; yours is {who.role}.")
-        return who
 
 
 REQUIRED: dict[Callable[..., Any], Required] = {}
@@ -109,7 +123,7 @@ async def _by_api_token(database: AsyncConnection, digest: bytes) -> Person | No
 
 def address_of(http: Request) -> str | None:
     """Where a request comes from; what a trusted proxy says of it is in there already."""
-    return http.client.host if http.client else None
+    return http.client.host[:MAX_ADDRESS] if http.client else None
 
 
 def _holding(required: Required) -> Callable[..., Awaitable[Person]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flownexus_api.scopes import Scope
@@ -33,6 +34,23 @@ _GOOD: dict[str, Any] = {
     "expires_in": 900,
 }
 
+_ENTRY: dict[str, Any] = {
+    "id": 4711,
+    "time": "2026-03-02T09:41:30Z",
+    "actor": "vera",
+    "api_token": None,
+    "action": "device.write",
+    "target": "urn:imei:123456789012345",
+    "source_address": "192.0.2.20",
+    "details": {"paths": ["1/0/1"], "code": "2.04"},
+}
+
+AUDIT_LINE = json.dumps(_ENTRY) + "\n"
+AUDIT_CSV = (
+    "id,time,actor,api_token,action,target,source_address,details\r\n"
+    "4711,2026-03-02T09:41:30+00:00,vera,,login.succeeded,,192.0.2.20,\r\n"
+)
+
 ACCOUNT_EXAMPLES: dict[str, dict[str, Any]] = {
     "Account": _VERA,
     "Accounts": {"items": [_VERA], "next": None},
@@ -59,6 +77,7 @@ ACCOUNT_EXAMPLES: dict[str, dict[str, Any]] = {
         ],
         "next": None,
     },
+    "Audit": {"items": [_ENTRY], "next": None},
     "EndedSessions": {"ended": 2},
     "LoggedOut": {"name": "vera"},
     "Me": {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from flownexus_api import errors
@@ -17,6 +19,7 @@ from flownexus_api.measured import Measured
 from flownexus_api.openapi import document
 from flownexus_api.parts import Parts
 from flownexus_api.routers import (
+    audit,
     auth,
     dead_letters,
     endpoints,
@@ -47,10 +50,19 @@ PREFIX = "/api/v1"
 MAX_BODY = 64 * 1024
 """Bytes of a request that we read."""
 
+CORS: Any = {
+    # Without credentials: the API takes no cookie, a script must have a token.
+    "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+    "expose_headers": ["Retry-After", "Content-Disposition"],
+    "max_age": 600,
+}
+
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     me.router,
     users.router,
+    audit.router,
     endpoints.router,
     tags.router,
     objects.router,
@@ -73,7 +85,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 DESCRIPTION = """Devices, what they sent and how they are.
 
-Log in at `POST /api/v1/auth/token` and send the token as `Authorization: Bearer ...`. Lists answer
+Log in at `POST /api/v1/auth/token`, or make an API token, and send it as `Authorization: Bearer ...`. Lists answer
 `{"items": [...], "next": cursor}`; errors are problem documents (RFC 9457). Times are ISO 8601 in UTC. Values are JSON
 of their LwM2M type: opaque is base64 text, time is Unix seconds, numbers that JSON lacks are the texts `NaN`,
 `Infinity` and `-Infinity`."""
@@ -85,8 +97,13 @@ class _Application(FastAPI):
         return TooLargeAsProblem(super().build_middleware_stack())
 
 
-def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = None) -> FastAPI:
-    """The application over its parts; without parts it can only say what it is (`openapi`)."""
+def create_app(
+    parts: Parts | None = None, checks: Mapping[str, Check] | None = None, *, cors_origins: Sequence[str] = ()
+) -> FastAPI:
+    """The application over its parts; without parts it can only say what it is (`openapi`).
+
+    Scripts of pages from `cors_origins` may ask it; without any, those of no other page.
+    """
     app = _Application(
         title="Flow Nexus",
         max_body_size=MAX_BODY,
@@ -105,6 +122,8 @@ def create_app(parts: Parts | None = None, checks: Mapping[str, Check] | None = 
     app.include_router(firmware_downloads.router)
     app.router.routes.extend([*docs_routes(app), *health_routes(checks or {})])
     errors.install(app)
+    if cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=cors_origins, **CORS)
     app.add_middleware(Measured)
     app.add_middleware(KeepEncodedSlashes)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import case, delete, func, select, tuple_
+from sqlalchemy import Delete, case, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,6 +56,6 @@ async def succeeded(database: AsyncConnection, name: str, user_id: int, network:
     )
 
 
-async def forget(database: AsyncConnection, user_id: int) -> None:
-    """Know a user at no network any more: their password was reset."""
-    await database.execute(delete(KnownNetwork).where(KnownNetwork.user_id == user_id))
+def forgotten(user_id: int) -> Delete:
+    """A user is known at no network any more: their password was reset."""
+    return delete(KnownNetwork).where(KnownNetwork.user_id == user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -43,8 +44,8 @@ def main() -> None:
         models = LiveObjectModels(objects.load(settings.object_model_folders))
     except ValidationError as error:
         _misconfigured("; ".join(_setting(found["loc"], found["msg"]) for found in error.errors()))
-    except SettingsError:
-        _misconfigured('FLOWNEXUS_OBJECT_MODEL_FOLDERS: a list is written as JSON, e.g. ["/etc/flownexus/models"]')
+    except SettingsError as error:
+        _misconfigured(f'FLOWNEXUS_{field_of(error)}: a list is written as JSON, e.g. ["one", "another"]')
     except InvalidObjectModel as error:
         _misconfigured(f"FLOWNEXUS_OBJECT_MODEL_FOLDERS: {error}")
     parts = Parts(
@@ -61,7 +62,8 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
     """Serve until a signal, then let answers under way end."""
     stop = stop_signal()
     database = DatabaseWatch(parts.engine)
-    app = create_app(parts, {"database": database.is_ready, "nats": lambda: parts.bus.is_connected})
+    checks = {"database": database.is_ready, "nats": lambda: parts.bus.is_connected}
+    app = create_app(parts, checks, cors_origins=settings.cors_origins)
     config = uvicorn.Config(
         app,
         settings.api_host,
@@ -69,7 +71,8 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
@@ -99,6 +102,12 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # `serve` decides what a signal means.
         yield
+
+
+def field_of(error: SettingsError) -> str:
+    """The field that could not be read, which the error has in its words alone."""
+    quoted = re.search(r'field "(\w+)"', str(error))
+    return quoted[1].upper() if quoted else "..."
 
 
 def _setting(location: tuple[int | str, ...], message: str) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 
 from flownexus_api.database import driver_url
 from flownexus_api.sessions import LIFETIME_S, LONGEST_S
 from flownexus_runtime.sealing import CredentialsKey
 from flownexus_runtime.settings import ServiceSettings
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
+"""As browsers write it: RFC 6454, 6.2. `*` is none: who may ask is listed."""
 
 
 class ApiSettings(ServiceSettings):
@@ -28,6 +32,12 @@ class ApiSettings(ServiceSettings):
         le=30 * 86_400,
         description="Seconds after a login for which its token can be renewed.",
     )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Networks of proxies, the console among them, whose X-Forwarded-For is believed."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of other web pages whose scripts may ask this API, e.g. `https://my.example`."
+    )
     audit_days: int | None = Field(
         default=None, ge=1, le=36_500, description="Days that the audit is kept for; without it for ever."
     )
@@ -39,3 +49,11 @@ class ApiSettings(ServiceSettings):
     def _a_postgresql_url(cls, url: SecretStr) -> SecretStr:
         driver_url(url.get_secret_value())
         return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, each by itself")
+        return origins

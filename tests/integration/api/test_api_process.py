@@ -77,6 +77,9 @@ def is_alive(url: str) -> bool:
         ({"FLOWNEXUS_DATABASE_URL": "mysql://x/y"}, "FLOWNEXUS_DATABASE_URL"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": '["/nowhere"]'}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": "not json"}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
+        ({"FLOWNEXUS_CORS_ORIGINS": '["*"]'}, "FLOWNEXUS_CORS_ORIGINS"),
+        ({"FLOWNEXUS_CORS_ORIGINS": '["https://my.example/"]'}, "FLOWNEXUS_CORS_ORIGINS"),
+        ({"FLOWNEXUS_TRUSTED_PROXIES": "everybody"}, "FLOWNEXUS_TRUSTED_PROXIES"),
         ({"FLOWNEXUS_API_HOST": "192.0.2.77"}, "192.0.2.77"),
     ],
 )

@@ -138,7 +138,7 @@ async def reset_password(*, who: BriefAdministrator, parts: PartsDep, name: User
     hashed = await parts.turns.run(passwords.hash_password, chosen)
     async with parts.engine.begin() as database:
         row = await database.run_sync(user_changes.set_password, name, hashed, must_change=True)
-        await login_failures.forget(database, row.id)
+        await database.execute(login_failures.forgotten(row.id))
         await database.execute(entry_of(who, "password.reset", name, http))
     return NewAccount(**account(row), password=chosen)
 
