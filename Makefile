@@ -50,9 +50,10 @@ bench: $(READY) ## Measure throughput, latency and memory; prints JSON
 docs: $(READY) ## Build the manual into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-schemas: $(READY) ## Generate JSON Schema, AsyncAPI and OpenAPI into schemas/generated, and the users of NATS for compose
+schemas: $(READY) ## Generate what schemas/generated has, the page about access, and the users of NATS for compose
 	$(BIN)/python -m flownexus_schemas.generate schemas/generated
 	$(BIN)/python -m flownexus_api openapi > schemas/generated/openapi.json
+	$(BIN)/python -m flownexus_api access > docs/security/access.md
 	$(BIN)/python -m flownexus_local.nats_configuration > deploy/compose/nats-server.conf
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock

@@ -62,13 +62,14 @@ class Required:
     def check(self, who: Person) -> Person:
         """Raises Forbidden, which is in the log."""
         try:
-            self._check(who)
+            self.allow(who)
         except Forbidden as refusal:
             log.warning("access.refused", name=who.name, api_token=who.api_token, reason=str(refusal))
             raise
         return who
 
-    def _check(self, who: Person) -> None:
+    def allow(self, who: Person) -> None:
+        """Raises Forbidden."""
         if self.by_session and who.session is None:
             raise Forbidden("This needs a login; an API token is not enough.")
         if self.scope is not None:
