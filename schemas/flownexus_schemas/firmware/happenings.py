@@ -35,13 +35,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The operation ended with the device's answer. `moved`: the update got further by it; `settled`: the state that
-    is known of the device is not changed by what it did.
+    """The operation ended with the device's answer. `moved`: the update got further by it; `spent`: it did not, and one
+    try is spent; `settled`: the state that is known of the device is not changed by what it did.
     """
 
     told: Told
     action: str
     moved: bool = False
+    spent: bool = False
     settled: bool = True
 
 
@@ -58,11 +59,12 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The device said by itself how it stands, or fetched more of the image."""
+    """The device said by itself how it stands, or fetched some of the image. `moved` and `spent` as of Answered."""
 
     told: Told
     action: str
-    moved: bool = True
+    moved: bool = False
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

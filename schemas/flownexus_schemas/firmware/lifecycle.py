@@ -121,7 +121,7 @@ def _is_told_to_install(update: FirmwareUpdate) -> bool:
 
 _ENDED: dict[str, Any] = {"operation": None}
 _NOT_BEGUN: dict[str, Any] = {"begun_at": None, "begun_in": None, "started": False, "unsure": False}
-_ANEW: dict[str, Any] = {**_NOT_BEGUN, "transferred": 0, "seen_at": None}
+_ANEW: dict[str, Any] = {**_NOT_BEGUN, "transferred": 0, "resets": 0, "seen_at": None, "unmet_at": None}
 
 
 def _changes(update: FirmwareUpdate, happening: Happening, now: datetime) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _changes(update: FirmwareUpdate, happening: Happening, now: datetime) -> dic
             return _heard(update, happening, now)
         case WayChosen(way=way, version=version):
             action = f"The device runs {version or 'an unknown version'}; the image goes to it by {way}."
-            return {"way": way, "version_before": version, "moved_at": now, "last_action": action}
+            return {"way": way, "version_before": version, "resets": 0, "moved_at": now, "last_action": action}
         case Retried(reason=reason, way=way, not_before=not_before, refused=refused, result=result):
             return {
                 **_ENDED,
@@ -175,20 +175,22 @@ def _changes(update: FirmwareUpdate, happening: Happening, now: datetime) -> dic
 def _heard(update: FirmwareUpdate, happening: Answered | Reported | Unmet, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any]
     match happening:
-        case Answered(told=told, action=action, moved=moved, settled=settled):
-            changes = {**_ENDED, **_told(update, told), "silences": 0, "last_action": action}
+        case Answered(told=told, action=action, moved=moved, spent=spent, settled=settled):
+            changes = {**_ENDED, **_told(update, told), "silences": 0, "unmet_at": None, "last_action": action}
             if not settled:
                 changes["seen_at"] = None
             if update.step is Step.READ:
                 changes["read_at"] = told.at
             if update.step is Step.INSTALL:
                 changes["taken"] = True
-        case Reported(told=told, action=action, moved=moved):
+        case Reported(told=told, action=action, moved=moved, spent=spent):
             changes = {**_told(update, told), "silences": 0, "last_action": action}
         case Unmet(reason=reason, silent=silent, begun_in=begun_in):
             silences = update.silences + 1 if silent else 0
-            changes = {**_ENDED, "silences": silences, "seen_at": None, "last_action": reason}
+            changes = {**_ENDED, "silences": silences, "seen_at": None, "unmet_at": now, "last_action": reason}
             return changes if begun_in is None else changes | _unsure(update, begun_in, now)
+    if spent:
+        changes["retries"] = update.retries + 1
     return changes | ({"moved_at": now} if moved else {})
 
 
@@ -198,7 +200,7 @@ def _asked(update: FirmwareUpdate, step: Step) -> dict[str, Any]:
     if step is Step.RESET:
         changes["resets"] = update.resets + 1
     if step is Step.OFFER or (step is Step.PUSH and update.begun_at is None):
-        changes |= {**_NOT_BEGUN, "not_before": None}
+        changes |= {**_NOT_BEGUN, "not_before": None, "transfers": update.transfers + 1}
     if step is Step.READ and update.status is Status.VERIFYING:
         changes["device"] = update.device.model_copy(update={"running_version": None, "package_version": None})
     return changes
@@ -235,10 +237,10 @@ def _told(update: FirmwareUpdate, told: Told) -> dict[str, Any]:
     changes: dict[str, Any] = {"device": update.device.model_copy(update=said)}
     if told.state is not None or told.result is not None:
         changes["seen_at"] = told.at
-    if told.state not in {None, update.state}:
-        changes["resets"] = 0
     if told.state == State.DOWNLOADING or told.transferred:
         changes["started"] = True
+    if told.state == State.UPDATING and update.status is Status.INSTALLING:
+        changes["taken"] = True
     if told.begun_in is not None and update.begun_at is None:
         changes |= {"begun_at": told.at, "begun_in": told.begun_in, "unsure": False}
     for name in ("state", "result", "transferred", "block_size", "observed"):

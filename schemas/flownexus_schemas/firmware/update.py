@@ -151,7 +151,9 @@ class FirmwareUpdate(Frozen):
     installed_at: AwareDatetime | None = Field(default=None, description="When it was told to, last.")
     taken: bool = Field(default=False, description="Whether the device took the command to install.")
     silences: int = Field(default=0, ge=0, description="Operations in a row that the device gave no answer to.")
-    resets: int = Field(default=0, ge=0, description="How often in a row the device was told to drop an image.")
+    unmet_at: AwareDatetime | None = Field(default=None, description="When one ended without what it asked for.")
+    resets: int = Field(default=0, ge=0, description="How often in this try the device was told to drop an image.")
+    transfers: int = Field(default=0, ge=0, description="How often it was begun to bring the image to the device.")
     cancelled_by: str | None = None
 
     @property
