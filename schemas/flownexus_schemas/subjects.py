@@ -228,6 +228,11 @@ def firmware_update_of_any(update_id: str) -> str:
     return f"lwm2m.firmware.*.{_plain(update_id)}"
 
 
+def is_firmware(subject: str) -> bool:
+    """Whether the subject is that of a firmware update."""
+    return subject.startswith(ALL_FIRMWARE.removesuffix(">"))
+
+
 def firmware_of_subject(subject: str) -> tuple[str, str]:
     """Endpoint name and update id. Raises InvalidName."""
     parts = subject.split(".")

@@ -19,3 +19,7 @@ ATTEMPT_SECONDS = Histogram(
     "Seconds from the sending of a request to its outcome.",
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
+FIRMWARE_OPEN = Gauge("flownexus_firmware_updates_open", "Firmware updates that have not ended, of all replicas.")
+FIRMWARE_CHANGES = Counter(
+    "flownexus_firmware_update_changes", "Changes of firmware updates that this replica made.", ["happening"]
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from nats.aio.client import Client
@@ -19,7 +19,10 @@ from flownexus_operations.desired.asking import Asking
 from flownexus_operations.desired.reconciler import Reconciler
 from flownexus_operations.desired.standings import Standings
 from flownexus_operations.dispatcher import Dispatcher
+from flownexus_operations.firmware.asking import FirmwareRequests
+from flownexus_operations.firmware.engine import FirmwareEngine
 from flownexus_operations.listening import Listeners
+from flownexus_operations.operation_requests import OperationRequests
 from flownexus_operations.queues import Queues
 from flownexus_operations.replicas import INTERVAL_S, Replicas
 from flownexus_operations.settings import OperationsSettings
@@ -55,6 +58,7 @@ class Operations:
         self._dispatcher: Dispatcher | None = None
         self._listeners: Listeners | None = None
         self._desired: Reconciler | None = None
+        self._firmware: FirmwareEngine | None = None
         self._sequence: int | None = None
         self._stream_created: datetime | None = None
 
@@ -82,22 +86,33 @@ class Operations:
             transitions=transitions,
             in_flight=self._settings.operations_in_flight,
         )
+        requests = OperationRequests(js, source)
         desired = self._desired = Reconciler(
-            asking=Asking(js, self._queues, transitions, source),
+            asking=Asking(requests, self._queues, transitions),
             standings=Standings(js, source),
             listeners=listeners,
             replicas=self._replicas,
             check_every=timedelta(seconds=self._settings.operations_desired_check_s),
+        )
+        firmware = self._firmware = FirmwareEngine(
+            js,
+            requests=FirmwareRequests(requests, self._queues, transitions),
+            replicas=self._replicas,
+            limits=self._settings.firmware_limits,
+            source=source,
+            on_heard=listeners.heard,
         )
         registrations = Bucket(client, js, subjects.Bucket.REGISTRATIONS, self._take_registration)
         tasks = [
             asyncio.create_task(self._say_alive(client)),
             asyncio.create_task(dispatcher.run()),
             asyncio.create_task(desired.run(client, js)),
+            asyncio.create_task(firmware.run()),
         ]
         try:
             await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
             await client.subscribe(subjects.events_of_kind(EventKind.REPORTED), cb=self._heard_device)
+            await client.subscribe(subjects.ALL_FIRMWARE_PROGRESS, cb=self._heard_download)
             registrations.start()
             await registrations.loaded()
             while True:
@@ -119,6 +134,8 @@ class Operations:
         """Begin nothing more, end what is under way, and tell the others."""
         if self._desired is not None:
             await self._desired.stop()
+        if self._firmware is not None:
+            await self._firmware.stop(timeout_s)
         if self._dispatcher is not None:
             await self._dispatcher.stop(timeout_s)
         if self._client is not None and self._client.is_connected:
@@ -143,6 +160,8 @@ class Operations:
                 self._queues.clear()
                 assert self._desired is not None
                 self._desired.clear()
+                assert self._firmware is not None
+                self._firmware.clear()
             self._stream_created, self._sequence = info.created, None
         reader = StreamReader(
             client,
@@ -150,9 +169,11 @@ class Operations:
             Stream.OPERATIONS,
             after=self._sequence,
             size=BATCH,
-            subjects=(subjects.ALL_OPERATIONS, subjects.ALL_DESIRED),
+            subjects=(subjects.ALL_OPERATIONS, subjects.ALL_DESIRED, subjects.ALL_FIRMWARE),
         )
         async with reader:
+            assert self._firmware is not None
+            self._firmware.following(datetime.now(UTC))
             self._ready_if(reader.pending_at_start == 0, dispatcher)
             while True:
                 for message in await reader.batch():
@@ -163,7 +184,9 @@ class Operations:
     def _ready_if(self, caught_up: bool, dispatcher: Dispatcher) -> None:
         if caught_up:
             assert self._desired is not None
+            assert self._firmware is not None
             self._desired.caught_up()
+            self._firmware.caught_up()
         if caught_up and not dispatcher.is_ready:
             dispatcher.is_ready = True
             log.info("operations.working", open=len(self._queues), sequence=self._sequence)
@@ -171,7 +194,11 @@ class Operations:
 
     def _take(self, message: Message, dispatcher: Dispatcher) -> None:
         assert self._desired is not None
+        assert self._firmware is not None
         try:
+            if subjects.is_firmware(message.subject):
+                self._firmware.take(message)
+                return
             if subjects.endpoint_of_desired(message.subject) is not None:
                 self._desired.take(parse_desired_event(message.payload).data, message.sequence)
                 return
@@ -194,12 +221,15 @@ class Operations:
             dispatcher.at(operation.expires_at.timestamp(), endpoint)
         dispatcher.look(endpoint)
         self._desired.take_operation(operation)
+        self._firmware.take_operation(operation)
 
     def _take_registration(self, key: str, value: bytes | None, revision: int) -> None:
         assert self._desired is not None
         assert self._listeners is not None
         self._desired.take_registration(key, value)
         self._listeners.apply(key, value, revision)
+        assert self._firmware is not None
+        self._firmware.take_registration(key, value)
 
     def _look(self, endpoint: str) -> None:
         if self._dispatcher is not None:
@@ -216,6 +246,12 @@ class Operations:
             endpoint = subjects.endpoint_of_subject(message.subject)
             self._desired.heard(endpoint, message.data)  # first: what it reports need not be read
             self._listeners.heard(endpoint, time.time())
+            assert self._firmware is not None
+            self._firmware.reported(endpoint, message.data, datetime.now(UTC))
+
+    async def _heard_download(self, message: Msg) -> None:
+        assert self._firmware is not None
+        self._firmware.served(message.data, time.time())
 
     async def _heard_replica(self, message: Msg) -> None:
         replica = message.subject.split(".")[2]
@@ -240,3 +276,5 @@ class Operations:
             self._dispatcher.look_at_all()
         if self._desired is not None:
             self._desired.look_at_all()
+        if self._firmware is not None:
+            self._firmware.look_at_all()

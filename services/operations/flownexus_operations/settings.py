@@ -7,7 +7,7 @@ import socket
 
 from pydantic import Field
 
-from flownexus_runtime.settings import ServiceSettings
+from flownexus_operations.firmware.settings import FirmwareSettings
 
 
 def _own_id() -> str:
@@ -16,7 +16,7 @@ def _own_id() -> str:
     return f"{host or 'operations'}-{secrets.token_hex(4)}"
 
 
-class OperationsSettings(ServiceSettings):
+class OperationsSettings(FirmwareSettings):
     """Read from `FLOWNEXUS_*`."""
 
     operations_id: str = Field(

@@ -5,33 +5,21 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from nats.js.api import Header
-from nats.js.errors import APIError, BadRequestError, NotFoundError
-from nats.js.errors import Error as JetStreamError
-
 from flownexus_operations.desired.outcomes import WITHDRAWN_BY
 from flownexus_operations.desired.plan import Ask
+from flownexus_operations.operation_requests import OperationRequests
 from flownexus_operations.queues import Queues
 from flownexus_operations.transitions import Overtaken, Transitions
-from flownexus_schemas import subjects
 from flownexus_schemas.commands import ReadComposite, WriteComposite
 from flownexus_schemas.desired.standing import AskedFor, EndpointDesired
-from flownexus_schemas.errors import InvalidMessage, Unavailable
-from flownexus_schemas.jetstream import WRONG_LAST_SEQUENCE
 from flownexus_schemas.operations.lifecycle import Cancelled
-from flownexus_schemas.operations.messages import OperationRequested, parse_operation_event
 from flownexus_schemas.operations.operation import MAX_ATTEMPTS, Operation, OperationStatus
-from flownexus_schemas.subjects import Stream
 
 PREFIX = "desired-"
 """How the ids of these operations begin."""
 
 PRIORITY = -10
 """What people ask for comes first."""
-
-_AWAY = (NatsError, APIError, JetStreamError, TimeoutError)
 
 
 def asked(desired: EndpointDesired, ask: Ask, now: datetime) -> EndpointDesired:
@@ -58,10 +46,10 @@ def is_wanted(desired: EndpointDesired) -> bool:
 
 
 class Asking:
-    """Of one replica; `source` is its CloudEvents source."""
+    """Of one replica."""
 
-    def __init__(self, js: JetStreamContext, queues: Queues, transitions: Transitions, source: str) -> None:
-        self._js, self._queues, self._transitions, self._source = js, queues, transitions, source
+    def __init__(self, requests: OperationRequests, queues: Queues, transitions: Transitions) -> None:
+        self._requests, self._queues, self._transitions = requests, queues, transitions
 
     async def ask(self, endpoint: str, under_way: AskedFor) -> Operation:
         """Have the operation on the stream; as it stands where it is there already. Raises Unavailable."""
@@ -77,28 +65,7 @@ class Asking:
             max_attempts=1 if together else MAX_ATTEMPTS,
             last_action="Requested for desired values.",
         )
-        event = OperationRequested(
-            id=f"{operation.id}-requested",
-            source=self._source,
-            subject=endpoint,
-            time=operation.requested_at,
-            data=operation,
-        )
-        subject = subjects.operation(endpoint, operation.id)
-        try:
-            await self._js.publish(
-                subject,
-                event.model_dump_json().encode(),
-                stream=Stream.OPERATIONS,
-                headers={Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: "0"},
-            )
-        except BadRequestError as error:
-            if error.err_code != WRONG_LAST_SEQUENCE:
-                raise
-            return await self._known(subject)
-        except _AWAY as error:
-            raise Unavailable(f"an operation is not known to be kept: {error!r}") from error
-        return operation
+        return await self._requests.request(operation)
 
     def is_queued(self, operation: Operation) -> bool:
         """Whether it waits, as far as the stream was read."""
@@ -111,10 +78,3 @@ class Asking:
         if queued is None or queued.operation.status is not OperationStatus.QUEUED:
             raise Overtaken
         return await self._transitions.append(queued, Cancelled(WITHDRAWN_BY), now)
-
-    async def _known(self, subject: str) -> Operation:
-        try:
-            message = await self._js.get_last_msg(Stream.OPERATIONS, subject)
-            return parse_operation_event(message.data or b"").data
-        except (NotFoundError, InvalidMessage, *_AWAY) as error:
-            raise Unavailable(f"an operation cannot be read: {error!r}") from error

@@ -43,7 +43,7 @@ def answer(code: str = "2.04", transferred: int | None = None, **values: object)
         AnsweredValue(
             path=paths[name],
             type=DataType.INTEGER if isinstance(value, int) else DataType.STRING,
-            value=value,  # type: ignore[arg-type]
+            value=value,
             time=START,
         )
         for name, value in values.items()
