@@ -217,7 +217,9 @@ class CommandAnswer(Frozen):
 class CommandFailure(Frozen):
     """In place of CommandAnswer: there is no answer of the device to give."""
 
-    error: Literal["not-registered", "no-answer", "invalid", "unavailable"]
+    error: Literal["not-registered", "unreachable", "no-answer", "invalid", "unavailable"] = Field(
+        description="unreachable: nothing was sent, as the device has no DTLS session until it speaks again."
+    )
     reason: str
 
 

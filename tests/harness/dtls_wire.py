@@ -70,10 +70,8 @@ class Wire:
         self.sent: dict[SocketAddress, deque[bytes]] = {}
         with_ids = ServerContext(certificate, with_connection_ids=True) if connection_ids else None
         contexts = Contexts(ServerContext(certificate, with_connection_ids=False), with_ids)
-        self.server = DtlsServer(
-            contexts, Authentication(credentials, named_by), mtu, lambda data, who: self.heard.append((data, who)),
-            self.now,
-        )  # fmt: skip
+        self.server = DtlsServer(contexts, Authentication(credentials, named_by), mtu, self.now)
+        self.server.deliver = lambda data, who: self.heard.append((data, who))
 
     def peer(self, address: SocketAddress) -> Peer:
         waiting = self.sent.setdefault(address, deque())

@@ -35,11 +35,13 @@ class RunningSystem(ServerProcess):
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder / ".flownexus"
-        self.coap_port, self.api_port, self.console_port = free_port("udp"), free_port(), free_port()
+        self.coap_port, self.coaps_port = free_port("udp"), free_port("udp")
+        self.api_port, self.console_port = free_port(), free_port()
         program = command(
             folder,
             "up",
             f"--coap-port={self.coap_port}",
+            f"--coaps-port={self.coaps_port}",
             f"--api-port={self.api_port}",
             f"--console-port={self.console_port}",
             *arguments,

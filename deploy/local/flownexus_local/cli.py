@@ -115,6 +115,14 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         typer.Option(help="Address for devices; :: takes them from every network.", envvar="FLOWNEXUS_COAP_HOST"),
     ] = "127.0.0.1",
     coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
+    coaps_port: Annotated[int, port_option("UDP port for devices with DTLS.", "FLOWNEXUS_COAPS_PORT")] = 5684,
+    plain_coap: Annotated[
+        str,
+        typer.Option(
+            help="Who may come without DTLS: open, closed, or networks joined by commas.",
+            envvar="FLOWNEXUS_PLAIN_COAP",
+        ),
+    ] = "open",
     api_host: Annotated[str, typer.Option(help="Address of the API.", envvar="FLOWNEXUS_API_HOST")] = "127.0.0.1",
     api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
     console_host: Annotated[
@@ -157,6 +165,8 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         device_interval_s=device_interval,
         coap_host=coap_host,
         coap_port=coap_port,
+        coaps_port=coaps_port,
+        plain_coap=plain_coap,
         api_host=api_host,
         api_port=api_port,
         console_host=console_host,
@@ -229,6 +239,7 @@ def watch(
 def doctor(
     folder: Folder = DEFAULT_FOLDER,
     coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
+    coaps_port: Annotated[int, port_option("UDP port for devices with DTLS.", "FLOWNEXUS_COAPS_PORT")] = 5684,
     api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
     console_port: Annotated[int, port_option("Port of the console.", "FLOWNEXUS_CONSOLE_PORT")] = 8080,
 ) -> None:
@@ -237,6 +248,7 @@ def doctor(
         folder=folder,
         coap_host="127.0.0.1",
         coap_port=coap_port,
+        coaps_port=coaps_port,
         api_host="127.0.0.1",
         api_port=api_port,
         console_host="127.0.0.1",

@@ -28,6 +28,7 @@ class Connection(BaseModel):
     grafana_database_url: str
     coap_host: str
     coap_port: int
+    coaps_port: int | None = None
     health: dict[str, str]
 
 

@@ -40,6 +40,7 @@ def outer_ports(settings: StackSettings) -> tuple[OuterPort, ...]:
     """The ports that the system will open to the outside."""
     wanted = [
         OuterPort("CoAP", "udp", settings.coap_host, settings.coap_port, "--coap"),
+        OuterPort("CoAP over DTLS", "udp", settings.coap_host, settings.coaps_port, "--coaps"),
         OuterPort("the API", "tcp", settings.api_host, settings.api_port, "--api"),
         OuterPort("the console", "tcp", settings.console_host, settings.console_port, "--console"),
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from flownexus_local.pki import ServerFiles
 from flownexus_schemas.bus_users import BusUser
 from flownexus_schemas.tables.roles import DatabaseRole
 
@@ -21,6 +22,9 @@ class Wiring(BaseModel):
     database_urls: Mapping[DatabaseRole, str]
     coap_host: str
     coap_port: int
+    coaps_port: int
+    plain_coap: str = "open"
+    server_files: ServerFiles | None = None
     api_host: str
     api_port: int
     console_host: str
@@ -80,8 +84,23 @@ def _gateway(wiring: Wiring) -> Environment:
         "FLOWNEXUS_FIRMWARE_HTTP_URL": by_http,
         "FLOWNEXUS_COAP_HOST": wiring.coap_host,
         "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),
+        "FLOWNEXUS_COAPS_HOST": wiring.coap_host,
+        "FLOWNEXUS_COAPS_PORT": str(wiring.coaps_port),
+        "FLOWNEXUS_PLAIN_COAP": wiring.plain_coap,
+        **_certificate(wiring.server_files),
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
         "FLOWNEXUS_OBJECT_MODEL_FOLDERS": wiring.object_model_folders,
+    }
+
+
+def _certificate(files: ServerFiles | None) -> Environment:
+    if files is None:
+        return {}
+    ca = {} if files.client_ca is None else {"FLOWNEXUS_DTLS_CLIENT_CA": str(files.client_ca)}
+    return {
+        "FLOWNEXUS_DTLS_CERTIFICATE": str(files.certificate),
+        "FLOWNEXUS_DTLS_PRIVATE_KEY": str(files.private_key),
+        **ca,
     }
 
 

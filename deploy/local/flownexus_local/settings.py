@@ -20,6 +20,8 @@ class StackSettings(BaseModel):
     device_interval_s: float = Field(default=5.0, gt=0)
     coap_host: str
     coap_port: int
+    coaps_port: int
+    plain_coap: str = "open"
     api_host: str
     api_port: int
     console_host: str

@@ -17,6 +17,7 @@ from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import PostgresServer
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
+from flownexus_local.pki import server_files
 from flownexus_local.program import Program, base_environment
 from flownexus_local.readiness import readiness
 from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, reachable
@@ -158,6 +159,9 @@ class Stack:
             },
             coap_host=settings.coap_host,
             coap_port=settings.coap_port,
+            coaps_port=settings.coaps_port,
+            plain_coap=settings.plain_coap,
+            server_files=server_files(self._instance.folder),
             api_host=settings.api_host,
             api_port=settings.api_port,
             console_host=settings.console_host,
@@ -182,6 +186,7 @@ class Stack:
             grafana_database_url=wiring.database_urls[DatabaseRole.GRAFANA],
             coap_host=reachable(wiring.coap_host).strip("[]"),
             coap_port=wiring.coap_port,
+            coaps_port=wiring.coaps_port,
             health={name: call.health_url for name, call in invocations.items()},
         )
 

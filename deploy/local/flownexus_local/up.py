@@ -92,9 +92,12 @@ class Up:
     def _say_where(self, connection: Connection, new_password: str | None, instance: Instance, seconds: float) -> None:
         settings = self._settings
         host = "<this machine>" if is_everywhere(settings.coap_host) else reachable(settings.coap_host)
-        devices = f"coap://{host}:{settings.coap_port} (UDP, no encryption)"
+        plain = f"coap://{host}:{settings.coap_port} (UDP, no encryption)"
+        if settings.plain_coap != "open":
+            plain += f", {settings.plain_coap}"
+        secure = f"coaps://{host}:{settings.coaps_port} (DTLS, for devices with credentials)"
         if settings.coap_host in LOOPBACK:
-            devices += "; --coap-host :: takes devices from the network"
+            secure += "; --coap-host :: takes devices from the network"
         lines = [
             ("Console", connection.console_url),
             ("API", f"{connection.api_url}/docs"),
@@ -102,13 +105,14 @@ class Up:
                 "Log in as",
                 f"{connection.admin_user}, password {new_password}" if new_password else connection.admin_user,
             ),
-            ("Devices", devices),
+            ("Devices", plain),
+            ("", secure),
             ("Logs", str(instance.logs)),
             ("Addresses", f"and passwords for programs: {instance.folder / 'connection.json'}"),
         ]
         if settings.devices:
             lines.insert(
-                4, ("Simulated", f"{settings.devices} devices, a value every {settings.device_interval_s:g} s")
+                5, ("Simulated", f"{settings.devices} devices, a value every {settings.device_interval_s:g} s")
             )
         self._console.print(f"\n[bold]Flow Nexus is ready[/] [dim]after {seconds:.1f} s[/]")
         for label, text in lines:

@@ -34,6 +34,8 @@ def _refusal(failure: CommandFailure) -> FlowNexusError:
     match failure.error:
         case "not-registered":
             return Conflict(f"The device is not registered: {failure.reason}. Ask again after its next Register.")
+        case "unreachable":
+            return NotAnswered(f"The device cannot be reached now: {failure.reason}.")
         case "no-answer":
             return NotAnswered(f"The device did not answer: {failure.reason}.")
         case "invalid":

@@ -32,6 +32,10 @@ class BadOption(PeerError):
     """A critical option that is not known here. RFC 7252, 5.4.1."""
 
 
+class Forbidden(PeerError):
+    """The name or the registration is that of another device. LwM2M Core 1.1.1, table 6.2.1.-2."""
+
+
 class NoSuchBlock(PeerError):
     """A block after the end, or of a size that there is not. RFC 7959, 2.2."""
 
@@ -60,6 +64,7 @@ _CODES: tuple[tuple[type[Exception], int | None], ...] = (
     (InvalidRegistration, BAD_REQUEST),
     (UnsupportedContentFormat, UNSUPPORTED_CONTENT_FORMAT),
     (Lwm2mError, BAD_REQUEST),
+    (Forbidden, FORBIDDEN),
     (LinkRefused, FORBIDDEN),
     (LinkExpired, FORBIDDEN),
     (NotFound, NOT_FOUND),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from nats.errors import NoServersError
 from nats.js import JetStreamContext
 from pydantic import ValidationError
 
-from flownexus_gateway import aiocoap_private
+from flownexus_gateway import aiocoap_private, metrics
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
@@ -35,6 +34,7 @@ from flownexus_gateway.observations.profile_server import ProfileServer
 from flownexus_gateway.observations.reads import Reads
 from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.publisher import Publisher
+from flownexus_gateway.registrations.entitlement import Entitlement
 from flownexus_gateway.registrations.expiry import Expiry
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.saver import Saver
@@ -43,17 +43,22 @@ from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.router import Router
 from flownexus_gateway.settings import GatewaySettings
 from flownexus_gateway.transport.coap import CoapDispatcher
+from flownexus_gateway.transport.dtls import openssl_private
+from flownexus_gateway.transport.dtls.dtls_socket import DtlsSocket
+from flownexus_gateway.transport.dtls.handshakes import Contexts
 from flownexus_gateway.transport.server import RequestServer
-from flownexus_gateway.transport.udp_socket import UdpSocket, bind
+from flownexus_gateway.transport.sockets import Sockets
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.large_messages import LargeMessages
+from flownexus_runtime.live_credentials import LiveCredentials
 from flownexus_runtime.live_models import LiveObjectModels
+from flownexus_runtime.sealing import CREDENTIALS, Sealer
 from flownexus_schemas import objects, subjects
-from flownexus_schemas.errors import Conflict
+from flownexus_schemas.errors import Conflict, InvalidRequest
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 
 log = structlog.get_logger(__name__)
@@ -88,30 +93,37 @@ def main() -> int:
     try:
         settings = GatewaySettings()
         models = LiveObjectModels(objects.load(settings.object_model_folders))
-        sock = bind(settings.coap_host, settings.coap_port)
-    except (ValidationError, OSError, Lwm2mError) as error:
+        secure = None if settings.coaps_port is None else (settings.coaps_host, settings.coaps_port)
+        contexts = None if secure is None else settings.dtls_options.contexts()
+        plain = None if settings.plain_access.is_closed else (settings.coap_host, settings.coap_port)
+        sockets = Sockets.bind(plain, secure)
+    except (ValidationError, OSError, Lwm2mError, InvalidRequest) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - before there is a log
         return MISCONFIGURED
     aiocoap_private.check()
+    openssl_private.check()
     logs.configure("gateway", settings.log_level, settings.log_format)
     try:
-        process.run(_serve(settings, models, sock))
+        process.run(_serve(settings, models, sockets, contexts))
     except (OSError, Conflict) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - the last word
         return MISCONFIGURED
     return 0
 
 
-async def _serve(settings: GatewaySettings, models: LiveObjectModels, sock: socket.socket) -> None:
+async def _serve(
+    settings: GatewaySettings, models: LiveObjectModels, sockets: Sockets, contexts: Contexts | None
+) -> None:
     stop, state = process.stop_signal(), _State()
-    udp = UdpSocket(sock)
     try:
         async with health.serving(settings, state.checks()):
             await process.until_stopped(
-                _run(settings, models, udp, state, stop), stop, lambda serving: _drained(serving, state)
+                _run(settings, models, sockets, contexts, state, stop),
+                stop,
+                lambda serving: _drained(serving, state),
             )
     finally:
-        udp.close()
+        sockets.close()
 
 
 async def _drained(serving: asyncio.Task[None], state: _State) -> None:
@@ -120,8 +132,13 @@ async def _drained(serving: asyncio.Task[None], state: _State) -> None:
         await asyncio.wait({serving}, timeout=STOP_S)
 
 
-async def _run(
-    settings: GatewaySettings, models: LiveObjectModels, udp: UdpSocket, state: _State, stop: asyncio.Event
+async def _run(  # noqa: PLR0917 - what was made before there is a loop
+    settings: GatewaySettings,
+    models: LiveObjectModels,
+    sockets: Sockets,
+    contexts: Contexts | None,
+    state: _State,
+    stop: asyncio.Event,
 ) -> None:
     async with AsyncExitStack() as stack:
         client = state.client = await _connect(settings)
@@ -129,14 +146,24 @@ async def _run(
         js = bus.jetstream(client)
         id_ = await claim(client, settings.gateway_id)
         stack.push_async_callback(id_.unsubscribe)
-        await _serve_devices(settings=settings, models=models, udp=udp, state=state, stop=stop, client=client, js=js)
+        await _serve_devices(
+            settings=settings,
+            models=models,
+            sockets=sockets,
+            contexts=contexts,
+            state=state,
+            stop=stop,
+            client=client,
+            js=js,
+        )
 
 
 async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken apart
     *,
     settings: GatewaySettings,
     models: LiveObjectModels,
-    udp: UdpSocket,
+    sockets: Sockets,
+    contexts: Contexts | None,
     state: _State,
     stop: asyncio.Event,
     client: Client,
@@ -144,8 +171,15 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
 ) -> None:
     gateway_id, source = settings.gateway_id, f"/gateway/{settings.gateway_id}"
     table, profiles, publisher = RegistrationTable(), Profiles(), Publisher(client)
-    store = RegistrationStore(js, table, udp, gateway_id)
-    registrar = Registrar(table, store, publisher, profiles, gateway_id)
+    keys = settings.credentials_key
+    credentials = LiveCredentials(None if keys is None else Sealer(keys, CREDENTIALS))
+    metrics.CREDENTIALS_REVISION.set_function(lambda: credentials.revision)
+    dtls = None
+    if sockets.secure is not None and contexts is not None:
+        dtls = DtlsSocket(sockets.secure, contexts, settings.dtls_options, credentials)
+        sockets.find_session = dtls.session_of
+    store = RegistrationStore(js, table, sockets, gateway_id)
+    registrar = Registrar(table, store, publisher, profiles, Entitlement(credentials), gateway_id)
     saver = Saver(registrar)
     uplink = Uplink(table, publisher, models, source)
     uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
@@ -176,8 +210,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         gateway_id=gateway_id,
     )
     images = FirmwareImages(lambda: js)
-    addresses = FirmwareAddresses({"coap": udp.port}, settings.firmware_coap_url, settings.firmware_http_url)
-    offers = FirmwareOffers(js, images, table, udp, addresses)
+    addresses = FirmwareAddresses(sockets.ports, settings.firmware_coap_url, settings.firmware_http_url)
+    offers = FirmwareOffers(js, images, table, sockets, addresses)
     commands = CommandServer(
         client=client,
         table=table,
@@ -201,6 +235,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
         Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
         Bucket(client, js, subjects.Bucket.ENDPOINT_TAGS, profiles.tags.apply),
+        Bucket(client, js, subjects.Bucket.CREDENTIALS, credentials.apply),
         Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
     ]
 
@@ -216,15 +251,19 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     await handing_over.start()
     await commands.start()
     await profile_server.start()
-    udp.start(dispatcher.receive)
+    if sockets.plain is not None:
+        sockets.plain.start(settings.plain_access.guarded(dispatcher.receive))
+    if dtls is not None:
+        dtls.start(dispatcher.receive)
+        tasks.append(asyncio.create_task(dtls.run()))
     state.is_loaded = state.has_served = True
-    log.info("gateway.listening", host=settings.coap_host, port=udp.port, registrations=len(table))
+    log.info("gateway.listening", ports=sockets.ports, registrations=len(table), credentials=len(credentials))
 
     await stop.wait()
     state.is_loaded = False
     one_by_one.is_stopping = True
     await commands.stop(COMMANDS_S)
-    udp.stop_reading()
+    sockets.stop_reading()
     await dispatcher.stop()
     await handing_over.stop()
     await profile_server.stop()

@@ -12,6 +12,7 @@ FAILED_DATAGRAMS = Counter("flownexus_gateway_failed_datagrams", "Datagrams at w
 NOTIFICATIONS = Counter("flownexus_gateway_notifications", "Notifications of known observations.")
 UNDECODED = Counter("flownexus_gateway_undecoded_payloads", "Payloads published raw, as they could not be decoded.")
 UNKNOWN_TOKENS = Counter("flownexus_gateway_unknown_tokens", "Responses whose token belongs to nothing.")
+FOREIGN_TOKENS = Counter("flownexus_gateway_foreign_tokens", "Responses to what another device was asked, dropped.")
 HANDED_OVER = Counter("flownexus_gateway_answers_handed_over", "Answers to requests of other gateways that came here.")
 UNACKNOWLEDGED = Counter(
     "flownexus_gateway_unacknowledged", "Messages left without an answer as they could not be kept."
@@ -42,6 +43,11 @@ MARKS = Counter(
     "flownexus_gateway_marks", "Values that were not as the specification has them, by what was assumed.", ["mark"]
 )
 
+REFUSED_NAMES = Counter(
+    "flownexus_gateway_names_refused", "Requests under a name that is not the sender's, by reason.", ["reason"]
+)
+KEPT_OUT = Counter("flownexus_gateway_plain_datagrams_kept_out", "Datagrams of plain CoAP from other networks.")
+CREDENTIALS_REVISION = Gauge("flownexus_gateway_credentials_revision", "Newest change of credentials known here.")
 HANDSHAKES = Counter("flownexus_gateway_dtls_handshakes", "DTLS handshakes that were done, by what showed who.", ["by"])
 REFUSED_DEVICES = Counter("flownexus_gateway_dtls_refused", "Devices that DTLS did not let in, by reason.", ["reason"])
 HALF_OPEN = Gauge("flownexus_gateway_dtls_half_open", "DTLS handshakes under way.")

@@ -62,7 +62,7 @@ class Router:
 
         LwM2M Core 1.1.1, 6.4.4.
         """
-        live = await self._registrar.of_address(request.peer.socket_address)
+        live = await self._registrar.of_peer(request.peer)
         if live is None:
             raise NotFound("no device is registered from this address: update the registration, then send again")
         if request.content_format is not None and request.content_format not in SUPPORTED:

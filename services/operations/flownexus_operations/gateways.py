@@ -53,7 +53,7 @@ async def ask(client: Client, gateway: str, operation: Operation, timeout_s: flo
     match answer.error:
         case "unavailable":
             raise GatewayAway(answer.reason)
-        case "not-registered":
+        case "not-registered" | "unreachable":
             return NotSent(answer.reason)
         case "invalid":
             return Refused(f"{CANNOT_BE_SENT}: {answer.reason}.")

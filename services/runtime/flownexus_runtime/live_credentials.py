@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import structlog
 from pydantic import ValidationError
 
-from flownexus_runtime.sealing import Sealer
+from flownexus_runtime.sealing import NotOpened, Sealer
 from flownexus_schemas.credentials import PskCredential, X509Credential, stored_credential
 
 log = structlog.get_logger(__name__)
@@ -23,10 +24,12 @@ class LiveCredentials:
     `revision`: the last one that was applied.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer | None) -> None:
+        """Without a sealer no key can be read."""
         self._sealer = sealer
         self._by_id: dict[str, AnyCredential] = {}
         self._by_shown: dict[str, dict[str, AnyCredential]] = {}
+        self._by_endpoint: Counter[str] = Counter()
         self._revisions: dict[str, int] = {}
         self.revision = 0
         self.on_change: OnChange = _nothing
@@ -36,6 +39,10 @@ class LiveCredentials:
 
     def get(self, credential_id: str) -> AnyCredential | None:
         return self._by_id.get(credential_id)
+
+    def has_any(self, endpoint: str) -> bool:
+        """Whether an endpoint name has a credential, in whatever state."""
+        return self._by_endpoint[endpoint] > 0
 
     def of_identity(self, identity: str) -> list[PskCredential]:
         """All with this PSK identity, whatever their state, the newest first."""
@@ -49,6 +56,8 @@ class LiveCredentials:
 
     def key(self, credential: PskCredential) -> bytes:
         """The pre-shared key itself. Raises NotOpened."""
+        if self._sealer is None:
+            raise NotOpened("FLOWNEXUS_CREDENTIALS_KEY is not set")
         return self._sealer.open(credential.sealed_key, credential.binding)
 
     def apply(self, key: str, value: bytes | None, revision: int) -> None:
@@ -60,12 +69,16 @@ class LiveCredentials:
         former, current = self._by_id.get(key), self._read(key, value, revision)
         if former is not None:
             del self._by_id[key]
+            self._by_endpoint[former.endpoint] -= 1
+            if not self._by_endpoint[former.endpoint]:
+                del self._by_endpoint[former.endpoint]
             names = self._by_shown[_shown_by(former)]
             del names[key]
             if not names:
                 del self._by_shown[_shown_by(former)]
         if current is not None:
             self._by_id[key] = current
+            self._by_endpoint[current.endpoint] += 1
             self._by_shown.setdefault(_shown_by(current), {})[key] = current
         if former != current:
             self.on_change(key)

@@ -33,6 +33,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
 ADDRESSES = {"FIRMWARE_COAP_URL", "FIRMWARE_HTTP_URL"}
 """No secrets: without a value, links to firmware have the container's own address, or there are none."""
 
+CHOICES = {"PLAIN_COAP": "closed"}
+"""What an operator may choose in .env, and what holds without it."""
+
 
 def environment(service: str) -> dict[str, str]:
     return dict(DOCUMENT["services"][service].get("environment", {}))
@@ -60,7 +63,7 @@ def test_the_environment_of_a_service_is_what_its_settings_read(
     for name in [name for name in os.environ if name.startswith("FLOWNEXUS_")]:
         monkeypatch.delenv(name)
     fields = SETTINGS[service].model_fields
-    known = secrets | dict.fromkeys(ADDRESSES, "")
+    known = secrets | dict.fromkeys(ADDRESSES, "") | CHOICES
     for name, value in environment(service).items():
         assert name.removeprefix("FLOWNEXUS_").lower() in fields, f"{service} reads no {name}"
         monkeypatch.setenv(name, re.sub(r"\$\{(\w+):[?-][^}]*\}", lambda match: known[match[1]], value))
@@ -87,11 +90,15 @@ def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(tmp_pa
 def test_no_secret_has_a_default_and_all_are_generated(secrets: dict[str, str]) -> None:
     text = (COMPOSE / "compose.yaml").read_text()
     used = set(re.findall(r"\$\{(\w+)", text))
-    assert used == set(secrets) | ADDRESSES
+    assert used == set(secrets) | ADDRESSES | set(CHOICES)
     assert all(len(value) >= 64 for value in secrets.values())
     assert len(set(secrets.values())) == len(secrets)
     without = set(re.findall(r"\$\{(\w+)(?!\w|:\?)", text))
-    assert without == ADDRESSES, "a secret without a value must stop compose, with advice"
+    assert without == ADDRESSES | set(CHOICES), "a secret without a value must stop compose, with advice"
+
+
+def test_devices_without_dtls_are_kept_out_unless_the_operator_says_so() -> None:
+    assert environment("gateway")["FLOWNEXUS_PLAIN_COAP"] == "${PLAIN_COAP:-closed}"
 
 
 def test_each_service_is_the_user_that_its_name_says() -> None:

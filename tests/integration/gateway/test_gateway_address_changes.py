@@ -12,6 +12,7 @@ from flownexus_schemas.commands import PathValue, ReadResource, WriteResource
 from flownexus_schemas.events import EndpointDeregistered, EndpointRegistered, ValuesReported
 from flownexus_schemas.profiles import ObservationProfile, SingleObservation
 from harness.commanded import answered
+from harness.embedded import RunningNats
 from harness.lockstep import (
     ACK,
     BLOCK1,
@@ -44,8 +45,8 @@ READ = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=10)
 
 
 @pytest.fixture
-async def client(gateway: ServiceProcess) -> AsyncIterator[Client]:
-    connection = await nats.connect(gateway.env["FLOWNEXUS_NATS_URL"])
+async def client(gateway: ServiceProcess, nats_server: RunningNats) -> AsyncIterator[Client]:
+    connection = await nats.connect(nats_server.url)
     yield connection
     await connection.close()
 

@@ -15,6 +15,7 @@ from flownexus_schemas.profile_standing import AskProfile
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
 from flownexus_schemas.subjects import Bucket
+from harness.embedded import RunningNats
 from harness.lockstep import CHANGED, CREATED, LockstepDevice
 from harness.services import ServiceProcess
 from harness.waiting import until
@@ -31,8 +32,8 @@ def profile() -> ObservationProfile:
 
 
 @pytest.fixture
-async def client(gateway: ServiceProcess) -> AsyncIterator[Client]:
-    connection = await nats.connect(gateway.env["FLOWNEXUS_NATS_URL"])
+async def client(gateway: ServiceProcess, nats_server: RunningNats) -> AsyncIterator[Client]:
+    connection = await nats.connect(nats_server.url)
     yield connection
     await connection.close()
 

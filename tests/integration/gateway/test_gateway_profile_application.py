@@ -17,6 +17,7 @@ from flownexus_schemas.profile_standing import AskProfile, ProfileStanding, stan
 from flownexus_schemas.profiles import DEFAULT_KEY, CompositeObservation, ObservationProfile, SingleObservation
 from flownexus_schemas.subjects import Bucket
 from harness.commanded import answered
+from harness.embedded import RunningNats
 from harness.lockstep import (
     ACCEPT,
     ACK,
@@ -49,8 +50,8 @@ def profile() -> ObservationProfile:
 
 
 @pytest.fixture
-async def client(js: JetStreamContext, gateway: ServiceProcess) -> AsyncIterator[Client]:
-    connection = await nats.connect(gateway.env["FLOWNEXUS_NATS_URL"])
+async def client(gateway: ServiceProcess, nats_server: RunningNats) -> AsyncIterator[Client]:
+    connection = await nats.connect(nats_server.url)
     yield connection
     await connection.close()
 

@@ -104,6 +104,7 @@ def test_doctor_on_a_machine_without_a_system_finds_the_programs(tmp_path: Path)
         tmp_path,
         "doctor",
         f"--coap-port={free_port('udp')}",
+        f"--coaps-port={free_port('udp')}",
         f"--api-port={free_port()}",
         f"--console-port={free_port()}",
     )

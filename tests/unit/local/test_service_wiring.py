@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from flownexus_local.pki import server_files
 from flownexus_local.services import SERVICES, Wiring, invocation, reachable
 from flownexus_schemas.bus_users import BusUser
 from flownexus_schemas.tables.roles import DatabaseRole
@@ -16,6 +18,7 @@ WIRING = Wiring(
     database_urls={role: f"postgresql://{role}:word@127.0.0.1:5432/flownexus" for role in DatabaseRole},
     coap_host="::",
     coap_port=5683,
+    coaps_port=5684,
     api_host="0.0.0.0",
     api_port=8000,
     console_host="127.0.0.1",
@@ -82,3 +85,19 @@ def test_links_to_firmware_begin_where_the_api_listens_unless_a_setting_says_oth
 )
 def test_a_server_is_reached_at_an_address_that_a_url_can_have(host: str, reached: str) -> None:
     assert reachable(host) == reached
+
+
+def test_the_gateway_has_a_certificate_where_there_is_one(tmp_path: Path) -> None:
+    gateway = next(service for service in SERVICES if service.name == "gateway")
+    assert not [name for name in gateway.environment(WIRING) if name.startswith("FLOWNEXUS_DTLS_")]
+    folder = tmp_path / "pki"
+    folder.mkdir()
+    for name in ("server.pem", "server.key"):
+        (folder / name).touch()
+    told = gateway.environment(WIRING.model_copy(update={"server_files": server_files(tmp_path)}))
+    assert told["FLOWNEXUS_DTLS_CERTIFICATE"] == str(folder / "server.pem")
+    assert told["FLOWNEXUS_DTLS_PRIVATE_KEY"] == str(folder / "server.key")
+    assert "FLOWNEXUS_DTLS_CLIENT_CA" not in told
+    (folder / "ca.pem").touch()
+    told = gateway.environment(WIRING.model_copy(update={"server_files": server_files(tmp_path)}))
+    assert told["FLOWNEXUS_DTLS_CLIENT_CA"] == str(folder / "ca.pem")

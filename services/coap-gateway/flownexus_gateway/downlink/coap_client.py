@@ -46,6 +46,10 @@ class NoAnswer(FlowNexusError):
     """The device did not answer, or reset the request."""
 
 
+class NotReachable(NoAnswer):
+    """Nothing was sent, as there is no way to the device until it speaks again."""
+
+
 class DeviceRequest(NamedTuple):
     """One request; `observe` is 0 to begin, 1 to end an observation. `token` is chosen only for observations. `tuning`
     says when it is sent again, where not as usual.
@@ -125,27 +129,26 @@ class CoapClient:
             self._messages.dispatch_message(message)
 
     def asked(self, token: bytes, peer: Peer) -> Peer | None:
-        """Where the request with this token went, if its answer may come from `peer`: from there, or from another port
-        of that host. RFC 7252, 5.3.2 would have the first alone; a NAT gives devices another port between any two
-        datagrams, and tokens of 8 random bytes are not guessed.
+        """Where the request with this token went, if its answer may come from `peer`: from there, or from another place
+        of that origin. RFC 7252, 5.3.2 and 9.1.1 would have the first alone; a NAT gives devices another port between
+        any two datagrams, and tokens of 8 random bytes are not guessed.
         """
         if aiocoap_private.is_expected(self._messages, token, peer):
             return peer
-        return _of_same_host(aiocoap_private.asked_remote(self._messages, token), peer)
+        return _of(aiocoap_private.asked_remote(self._messages, token), peer.origin)
 
-    def asked_of(self, token: bytes, host: str) -> Peer | None:
-        """Where the request with this token went, if that is on `host`."""
-        asked = aiocoap_private.asked_remote(self._messages, token)
-        return asked if isinstance(asked, Peer) and asked.host == host else None
+    def asked_of(self, token: bytes, origin: str) -> Peer | None:
+        """Where the request with this token went, if that is of this origin."""
+        return _of(aiocoap_private.asked_remote(self._messages, token), origin)
 
-    def unacknowledged_by(self, message_id: int, host: str) -> Peer | None:
-        """Where the message of this id went that waits for an acknowledgement, if that is on `host`."""
+    def unacknowledged_by(self, message_id: int, origin: str) -> Peer | None:
+        """Where the message of this id went that waits for an acknowledgement, if that is of this origin."""
         remotes = aiocoap_private.unacknowledged_remotes(self._messages, message_id)
-        return next((peer for peer in remotes if isinstance(peer, Peer) and peer.host == host), None)
+        return next((peer for peer in remotes if _of(peer, origin) is not None), None)
 
     def unacknowledged(self, message_id: int, peer: Peer) -> Peer | None:
         """Where the message of this id went that waits for an acknowledgement, if that may come from `peer`."""
-        return _of_same_host(aiocoap_private.exchange_remote(self._messages, message_id, peer), peer)
+        return _of(aiocoap_private.exchange_remote(self._messages, message_id, peer), peer.origin)
 
     def is_unacknowledged(self, peer: Peer) -> bool:
         """Whether a message to `peer` waits for its acknowledgement."""
@@ -277,8 +280,8 @@ class _PeerInterface(MessageInterface):
         return None
 
 
-def _of_same_host(asked: Any, peer: Peer) -> Peer | None:
-    return asked if isinstance(asked, Peer) and asked.host == peer.host else None
+def _of(asked: Any, origin: str) -> Peer | None:
+    return asked if isinstance(asked, Peer) and asked.origin == origin else None
 
 
 def _hint(answer: DeviceAnswer, size: int) -> int | None:

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from flownexus_gateway.downlink.block1 import TransferFailed
-from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
+from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer, NotReachable
 from flownexus_gateway.downlink.firmware_offers import FirmwareOffers
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.package_push import PackagePush
@@ -62,6 +62,7 @@ log = structlog.get_logger(__name__)
 
 _FAILURES: dict[type[Exception], str] = {
     NotFound: "not-registered",
+    NotReachable: "unreachable",
     NoAnswer: "no-answer",
     TransferFailed: "no-answer",
     InvalidRequest: "invalid",

@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable
 
 from flownexus_gateway import metrics
 from flownexus_gateway.downlink.block1 import BlockTransfer
-from flownexus_gateway.downlink.coap_client import CoapClient, DeviceAnswer, DeviceRequest, NoAnswer, ReadPart
+from flownexus_gateway.downlink.coap_client import (
+    CoapClient,
+    DeviceAnswer,
+    DeviceRequest,
+    NoAnswer,
+    NotReachable,
+    ReadPart,
+)
 from flownexus_gateway.downlink.unhurried import Unhurried
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_schemas.lwm2m.path import Path
@@ -68,6 +75,9 @@ class DeviceRequests:
         self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send
     ) -> DeviceAnswer:
         async with live.request_lock:
+            if not live.peer.is_reachable:
+                metrics.DEVICE_REQUESTS.labels("unreachable").inc()
+                raise NotReachable("it has no DTLS session here: it makes one when it next speaks")
             try:
                 if live.is_reached_asleep(time.time()):
                     answer = await self._asleep(live, request, timeout_s, send)

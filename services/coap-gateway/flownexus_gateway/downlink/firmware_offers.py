@@ -10,7 +10,7 @@ from nats.js import JetStreamContext
 from flownexus_gateway.firmware_addresses import FirmwareAddresses
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
-from flownexus_gateway.transport.udp_socket import UdpSocket
+from flownexus_gateway.transport.sockets import Sockets
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_links import FirmwareLinks, load_links
 from flownexus_schemas.commands import OfferFirmware, PathValue, WriteResource
@@ -32,10 +32,10 @@ class FirmwareOffers:
         js: JetStreamContext,
         images: FirmwareImages,
         table: RegistrationTable,
-        udp: UdpSocket,
+        sockets: Sockets,
         addresses: FirmwareAddresses,
     ) -> None:
-        self._js, self._images, self._table, self._udp, self._addresses = js, images, table, udp, addresses
+        self._js, self._images, self._table, self._sockets, self._addresses = js, images, table, sockets, addresses
         self._links: FirmwareLinks | None = None
         self._offered: OrderedDict[str, str] = OrderedDict()
 
@@ -70,7 +70,7 @@ class FirmwareOffers:
             raise InvalidRequest("the device came without DTLS: offer coap")
         if self._links is None:
             self._links = await load_links(self._js)
-        base = self._addresses.base(offer.scheme, self._udp.local_host(live.peer))
+        base = self._addresses.base(offer.scheme, self._sockets.local_host(live.peer))
         path = self._links.path(offer.firmware, int(time.time() + offer.link_lifetime_s), offer.update_id)
         link = f"{base}/{path}"
         if len(link.encode()) > MAX_URI_BYTES:

@@ -26,8 +26,8 @@ from flownexus_schemas import subjects
 
 log = structlog.get_logger(__name__)
 
-FROM_HOST = "Flownexus-From-Host"
-"""Header: the host that the datagram came from. An answer is taken from the host that was asked alone."""
+FROM = "Flownexus-From"
+"""Header: the origin of the peer that the datagram came from. Only who was asked may answer."""
 
 TAKEN_S = 1.0
 """For so long a gateway may need to say whether the answer was for it."""
@@ -62,7 +62,7 @@ class HandingOver:
         for mark in self._who_may_have_asked(header.token, peer):
             try:
                 taken = await self._bus.request(
-                    subjects.gateway_answer(mark.hex()), data, timeout=TAKEN_S, headers={FROM_HOST: peer.host}
+                    subjects.gateway_answer(mark.hex()), data, timeout=TAKEN_S, headers={FROM: peer.origin}
                 )
             except NoRespondersError:
                 continue
@@ -83,7 +83,7 @@ class HandingOver:
         with the token that the observation has.
         """
         known = self._table.tokens.get(token)
-        live = known.live if known is not None else self._table.of_address(peer.socket_address)
+        live = known.live if known is not None else self._table.of_peer(peer)
         marks = [token[:MARK_BYTES]] if known is None and len(token) == TOKEN_BYTES else []
         if live is not None:
             marks.append(mark_of(live.registration.gateway))
@@ -91,29 +91,29 @@ class HandingOver:
 
     async def empty(self, data: bytes, peer: Peer) -> None:
         """An acknowledgement or Reset of nothing that was sent from here: it may be for the gateway of the device."""
-        live = self._table.of_address(peer.socket_address)
+        live = self._table.of_peer(peer)
         if live is None or live.registration.gateway == self._gateway_id:
             return
         try:
             mark = mark_of(live.registration.gateway).hex()
-            await self._bus.publish(subjects.gateway_answer(mark), data, headers={FROM_HOST: peer.host})
+            await self._bus.publish(subjects.gateway_answer(mark), data, headers={FROM: peer.origin})
         except NatsError as error:
             log.debug("answer.not_handed_over", reason=repr(error))
 
     async def _take(self, message: Msg) -> None:
-        host = (message.headers or {}).get(FROM_HOST, "")
+        origin = (message.headers or {}).get(FROM, "")
         try:
             header = read_header(message.data)
             if not header.token:
-                asked = self._client.unacknowledged_by(header.message_id, host)
+                asked = self._client.unacknowledged_by(header.message_id, origin)
                 if asked is not None:
                     self._client.dispatch(message.data, asked)
                 return
-            asked = self._client.asked_of(header.token, host)
+            asked = self._client.asked_of(header.token, origin)
             if asked is None:
                 await self._bus.publish(message.reply, headers={NOT_ASKED: "1"})
                 return
-            live = self._table.of_address(asked.socket_address)
+            live = self._table.of_peer(asked)
             # The other gateway acknowledges it, so what is left of it here is an answer that needs none.
             self._client.dispatch(_unconfirmable(message.data, header), asked)
         except MalformedDatagram as error:

@@ -192,6 +192,8 @@ class Observer:
         return observation, answer
 
     async def _carry_out(self, live: LiveRegistration) -> None:
+        while not live.peer.is_reachable:
+            await live.next_sign_of_life().wait()
         pending = [observation for observation in live.stored.observations if not observation.established]
         # Without an answer of ours it is from the bucket, not new; what was begun before a restart is done again.
         is_new = live.answered_at > 0

@@ -94,6 +94,12 @@ class LiveRegistration:
         """Whether the device sent anything since our answer, and no retransmission crosses that any more."""
         return self.seen_after_answer and now - self.answered_at >= ANSWER_UNDERWAY_S
 
+    def may_be(self, peer: Peer) -> bool:
+        """Whether the peer may speak for the device: over DTLS only who has authenticated as this endpoint, over plain
+        CoAP anybody, as nobody can tell.
+        """
+        return peer.endpoint == (None if self.registration.identity is None else self.endpoint)
+
     def update(self, registration: Registration, now: float) -> None:
         """Take over the registration after an Update."""
         self.stored = self.stored.model_copy(update={"registration": registration, "last_seen_at": now})
@@ -173,7 +179,11 @@ class LiveRegistration:
         self.stored = self.stored.model_copy(update={"written_attributes": written})
 
     def _place(self, registration: Registration, peer: Peer, gateway_id: str) -> None:
-        place = {"address": Address(host=peer.host, port=peer.port), "gateway": gateway_id}
+        place = {
+            "address": Address(host=peer.host, port=peer.port),
+            "identity": peer.identity,
+            "gateway": gateway_id,
+        }
         self.stored = self.stored.model_copy(update={"registration": registration.model_copy(update=place)})
 
     def _read_links(self) -> None:

@@ -18,12 +18,13 @@ from flownexus_gateway.observations.plan import planned_observations
 from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.publisher import Publisher
 from flownexus_gateway.registrations.endpoint_locks import Locked
+from flownexus_gateway.registrations.entitlement import Entitlement
 from flownexus_gateway.registrations.identifiers import digest, registration_id
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.statement import after_update, as_registered
 from flownexus_gateway.registrations.store import Overtaken, RegistrationStore
 from flownexus_gateway.registrations.table import RegistrationTable
-from flownexus_gateway.transport.peer import Peer, SocketAddress
+from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.transport.request import Request
 from flownexus_schemas import subjects
 from flownexus_schemas.cloudevent import utc
@@ -50,15 +51,17 @@ OnRegistered = Callable[[LiveRegistration], None]
 class Registrar:
     """The life of registrations at one gateway."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that a registration needs
         self,
         table: RegistrationTable,
         store: RegistrationStore,
         publisher: Publisher,
         profiles: Profiles,
+        entitlement: Entitlement,
         gateway_id: str,
     ) -> None:
         self._table, self._store, self._publisher, self._profiles = table, store, publisher, profiles
+        self._entitlement = entitlement
         self._gateway_id = gateway_id
         self._source = f"/gateway/{gateway_id}"
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -72,9 +75,11 @@ class Registrar:
     async def register(self, request: Request) -> str:
         """The id of the new registration, or of the one that this datagram made before.
 
-        Raises InvalidRegistration, UnsupportedVersion, InvalidName, Unavailable.
+        Raises InvalidRegistration, UnsupportedVersion, InvalidName, Forbidden, Unavailable.
         """
-        stated = RegisterRequest.parse(request.queries, request.payload, request.content_format)
+        stated = RegisterRequest.parse(
+            request.queries, request.payload, request.content_format, identity=request.peer.endpoint
+        )
         subjects.endpoint_token(stated.endpoint)
         # Without the address: behind a NAT a retransmission may come from another port.
         fingerprint = digest(
@@ -93,6 +98,7 @@ class Registrar:
     async def _register(self, stated: RegisterRequest, fingerprint: str, request: Request) -> str:
         for _ in range(ATTEMPTS):
             former = self._table.of_endpoint(stated.endpoint)
+            self._entitlement.require_name(stated.endpoint, request.peer, former)
             if former is not None and former.is_retransmitted(fingerprint, request.received_at):
                 await self._repeated(former, request)
                 return former.id
@@ -172,8 +178,9 @@ class Registrar:
         raise Overtaken
 
     async def update(self, request: Request, identifier: str) -> None:
-        """Raises NotFound, InvalidRegistration, Unavailable."""
+        """Raises NotFound, Forbidden, InvalidRegistration, Unavailable."""
         live = await self._known(identifier)
+        self._entitlement.require(live, request.peer)
         async with Locked(self._locks, live.endpoint):
             live = await self._known(identifier)
             registration = live.registration
@@ -199,7 +206,7 @@ class Registrar:
     def heard(self, live: LiveRegistration, peer: Peer) -> None:
         """Something came from the device: it is held here from now on, and requests to it go where that came from."""
         is_here = live.registration.gateway == self._gateway_id
-        if is_here and live.peer.socket_address == peer.socket_address:
+        if is_here and live.peer == peer:
             return
         log.info("registration.moved", endpoint=live.endpoint, former=repr(live.peer), address=repr(peer),
                  gateway=live.registration.gateway)  # fmt: skip
@@ -209,7 +216,7 @@ class Registrar:
             self.on_taken_over(live)
 
     def _move(self, live: LiveRegistration, peer: Peer) -> None:
-        former = live.peer.socket_address
+        former = live.peer.registration_key
         live.move(peer, self._gateway_id)
         self._table.moved(live, former)
 
@@ -226,8 +233,9 @@ class Registrar:
         return live.registration.gateway == self._gateway_id and self._table.of_endpoint(live.endpoint) is live
 
     async def deregister(self, request: Request, identifier: str) -> None:
-        """Raises NotFound, Unavailable."""
+        """Raises NotFound, Forbidden, Unavailable."""
         live = await self._known(identifier)
+        self._entitlement.require(live, request.peer)
         await self._end(live, DeregistrationReason.REQUEST, request.received_at)
 
     async def expire(self, live: LiveRegistration, now: float) -> None:
@@ -310,12 +318,12 @@ class Registrar:
             data=Deregistration(registration_id=identifier, reason=reason),
         )
 
-    async def of_address(self, address: SocketAddress) -> LiveRegistration | None:
-        """The registration last seen at an address, also one made at another gateway just now. Raises Unavailable."""
-        live = self._table.of_address(address)
+    async def of_peer(self, peer: Peer) -> LiveRegistration | None:
+        """The registration of a peer, also one made at another gateway just now. Raises Unavailable."""
+        live = self._table.of_peer(peer)
         if live is None:
             await self._store.catch_up()
-            live = self._table.of_address(address)
+            live = self._table.of_peer(peer)
         return live
 
     async def _known(self, identifier: str) -> LiveRegistration:

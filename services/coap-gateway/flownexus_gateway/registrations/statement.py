@@ -23,6 +23,7 @@ def as_registered(
         awake_window_s=profile.awake_window_s,
         answers_asleep_within_s=profile.answers_asleep_within_s,
         address=Address(host=peer.host, port=peer.port),
+        identity=peer.identity,
         gateway=gateway_id,
         warnings=stated.warnings,
         **_objects(stated.links, stated.links_text),
@@ -36,6 +37,7 @@ def after_update(
     by_binding = current.queued_by_binding or current.lwm2m_version == DEFAULT_VERSION
     changes: dict[str, object] = {
         "address": Address(host=peer.host, port=peer.port),
+        "identity": peer.identity,
         "gateway": gateway_id,
         "queue_mode": stated.queue_mode_after(current.queue_mode, by_binding=by_binding),
         "queued_by_binding": by_binding if stated.queue_mode is None else stated.queued_by_binding,

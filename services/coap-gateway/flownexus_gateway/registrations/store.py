@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
-from flownexus_gateway.transport.udp_socket import UdpSocket
+from flownexus_gateway.transport.sockets import Sockets
 from flownexus_schemas import subjects
 from flownexus_schemas.errors import InvalidName, Unavailable
 from flownexus_schemas.registrations import StoredRegistration
@@ -46,8 +46,8 @@ class Overtaken(Exception):
 class RegistrationStore:
     """Writes entries, and applies those of other gateways to the table."""
 
-    def __init__(self, js: JetStreamContext, table: RegistrationTable, socket: UdpSocket, gateway_id: str) -> None:
-        self._js, self._table, self._socket, self._gateway_id = js, table, socket, gateway_id
+    def __init__(self, js: JetStreamContext, table: RegistrationTable, sockets: Sockets, gateway_id: str) -> None:
+        self._js, self._table, self._sockets, self._gateway_id = js, table, sockets, gateway_id
         self._under_way: dict[str, bytes] = {}
         self._own_loaded = False
         self._applied, self._progress = 0, asyncio.Event()
@@ -162,15 +162,13 @@ class RegistrationStore:
             self._follow(live, stored, revision)
 
     def _add(self, stored: StoredRegistration, revision: int) -> None:
-        address = stored.registration.address
-        live = LiveRegistration(stored, self._socket.peer(address.host, address.port), revision)
+        live = LiveRegistration(stored, self._sockets.peer_of(stored), revision)
         live.seen_after_answer = stored.is_observed
         self._table.put(live)
 
     def _follow(self, live: LiveRegistration, stored: StoredRegistration, revision: int) -> None:
-        was_here, former = live.registration.gateway == self._gateway_id, live.peer.socket_address
-        address = stored.registration.address
-        live.follow(stored, self._socket.peer(address.host, address.port), revision)
+        was_here, former = live.registration.gateway == self._gateway_id, live.peer.registration_key
+        live.follow(stored, self._sockets.peer_of(stored), revision)
         self._table.moved(live, former)
         self._table.set_tokens(live)
         if was_here and stored.registration.gateway != self._gateway_id:

@@ -1,13 +1,13 @@
-"""All live registrations in memory, by endpoint, by id, by address, and their observations by token."""
+"""All live registrations in memory, by endpoint, by id, by peer, and their observations by token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from flownexus_gateway import metrics
 from flownexus_gateway.registrations.live import LiveRegistration
-from flownexus_gateway.transport.peer import SocketAddress
+from flownexus_gateway.transport.peer import Peer
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.registrations import Observation
 
@@ -33,7 +33,7 @@ class RegistrationTable:
     def __init__(self) -> None:
         self._by_endpoint: dict[str, LiveRegistration] = {}
         self._by_id: dict[str, LiveRegistration] = {}
-        self._by_address: dict[SocketAddress, LiveRegistration] = {}
+        self._by_key: dict[Hashable, LiveRegistration] = {}
         self.tokens: dict[bytes, KnownToken] = {}
         self._ended: dict[str, int] = {}
 
@@ -49,9 +49,11 @@ class RegistrationTable:
     def of_id(self, registration_id: str) -> LiveRegistration | None:
         return self._by_id.get(registration_id)
 
-    def of_address(self, address: SocketAddress) -> LiveRegistration | None:
-        """The registration last seen at an address; None where another client is there since."""
-        return self._by_address.get(address)
+    def of_peer(self, peer: Peer) -> LiveRegistration | None:
+        """The registration of a peer that names none: of its endpoint where DTLS authenticated that, else the one last
+        seen at its address; None where another client is there since.
+        """
+        return self._by_key.get(peer.registration_key)
 
     def put(self, live: LiveRegistration) -> None:
         """Add a registration, in place of the endpoint's former one."""
@@ -61,7 +63,7 @@ class RegistrationTable:
         self._ended.pop(live.endpoint, None)
         self._by_endpoint[live.endpoint] = live
         self._by_id[live.id] = live
-        self._by_address[live.peer.socket_address] = live
+        self._by_key[live.peer.registration_key] = live
         self.set_tokens(live)
         self._count()
 
@@ -85,11 +87,11 @@ class RegistrationTable:
             answered = observation.established or (known is not None and known.answered)
             self.tokens[token] = KnownToken(live, observation, base, answered)
 
-    def moved(self, live: LiveRegistration, former: SocketAddress) -> None:
-        """Follow a registration whose address changed."""
-        if self._by_address.get(former) is live:
-            del self._by_address[former]
-        self._by_address[live.peer.socket_address] = live
+    def moved(self, live: LiveRegistration, former: Hashable) -> None:
+        """Follow a registration whose peer changed; `former` is the key of the one before."""
+        if self._by_key.get(former) is live:
+            del self._by_key[former]
+        self._by_key[live.peer.registration_key] = live
 
     def ended(self, endpoint: str, revision: int) -> None:
         """Remember the revision at which an endpoint's last registration ended."""
@@ -105,8 +107,8 @@ class RegistrationTable:
     def _forget(self, live: LiveRegistration) -> None:
         if self._by_id.get(live.id) is live:
             del self._by_id[live.id]
-        if self._by_address.get(live.peer.socket_address) is live:
-            del self._by_address[live.peer.socket_address]
+        if self._by_key.get(live.peer.registration_key) is live:
+            del self._by_key[live.peer.registration_key]
         for token in live.tokens:
             known = self.tokens.get(token)
             if known is not None and known.live is live:

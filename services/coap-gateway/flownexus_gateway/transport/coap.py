@@ -84,6 +84,11 @@ class CoapDispatcher:
         if header.type == Type.RST:
             raise MalformedDatagram("reset")
         known = self._tokens.get(header.token)
+        if known is not None and not known.live.may_be(peer):
+            # Somebody else has seen the token.
+            metrics.FOREIGN_TOKENS.inc()
+            log.warning("token.not_theirs", endpoint=known.live.endpoint, peer=repr(peer))
+            return
         if known is not None and known.answered and header.type != Type.ACK:
             metrics.NOTIFICATION_IN.inc()
             self._uplink.notification(data, header, peer, known)
@@ -158,7 +163,7 @@ class CoapDispatcher:
 
     def _is_there(self, peer: Peer) -> None:
         """It answers a request, or begins to: it is awake, and whoever waits for it to speak by itself waits on."""
-        live = self._table.of_address(peer.socket_address)
+        live = self._table.of_peer(peer)
         if live is not None:
             live.heard_at = time.time()
 
@@ -167,7 +172,7 @@ class CoapDispatcher:
         last = asked.now if isinstance(asked, MovedPeer) else asked
         if last == peer:
             return asked
-        live = self._table.of_address(last.socket_address)
+        live = self._table.of_peer(last)
         if live is not None:
             self._heard(live, peer)
         return MovedPeer(asked, peer)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
-
-from flownexus_gateway.transport.peer import SocketAddress
 
 EXCHANGE_LIFETIME_S = 247.0
 MAX_REMEMBERED = 200_000
 
-_Key = tuple[SocketAddress, int]
+_Key = tuple[Hashable, int]
 
 
 class Remembered(NamedTuple):
@@ -21,7 +20,7 @@ class Remembered(NamedTuple):
 
 
 class AnsweredRequests:
-    """By address and message id, for EXCHANGE_LIFETIME.
+    """By message id and whose it is, an address or a DTLS association, for EXCHANGE_LIFETIME.
 
     The bytes are compared too: after a reboot a device begins again with the same message ids from the same port, and
     an Update of its new registration is no duplicate of one of the old.
@@ -30,29 +29,29 @@ class AnsweredRequests:
     def __init__(self) -> None:
         self._remembered: dict[_Key, Remembered] = {}
 
-    def find(self, address: SocketAddress, message_id: int, data: bytes, now: float) -> Remembered | None:
+    def find(self, sender: Hashable, message_id: int, data: bytes, now: float) -> Remembered | None:
         """The same request, if it came before."""
         self._forget_old(now)
-        found = self._remembered.get((address, message_id))
+        found = self._remembered.get((sender, message_id))
         return found if found is not None and found.content == hash(data) else None
 
-    def begin(self, address: SocketAddress, message_id: int, data: bytes, now: float) -> None:
+    def begin(self, sender: Hashable, message_id: int, data: bytes, now: float) -> None:
         """A request is handled from now on."""
-        self._remembered.pop((address, message_id), None)
-        self._remembered[address, message_id] = Remembered(hash(data), now, None)
+        self._remembered.pop((sender, message_id), None)
+        self._remembered[sender, message_id] = Remembered(hash(data), now, None)
 
-    def end(self, address: SocketAddress, message_id: int, data: bytes, answer: bytes | None) -> None:
+    def end(self, sender: Hashable, message_id: int, data: bytes, answer: bytes | None) -> None:
         """Its answer; None to handle it anew when it comes again."""
-        found = self._remembered.get((address, message_id))
+        found = self._remembered.get((sender, message_id))
         if found is None or found.content != hash(data):
             return
         if answer is None:
-            del self._remembered[address, message_id]
+            del self._remembered[sender, message_id]
         else:
-            self._remembered[address, message_id] = found._replace(answer=answer)
+            self._remembered[sender, message_id] = found._replace(answer=answer)
 
-    def forget(self, address: SocketAddress, message_id: int) -> None:
-        self._remembered.pop((address, message_id), None)
+    def forget(self, sender: Hashable, message_id: int) -> None:
+        self._remembered.pop((sender, message_id), None)
 
     def _forget_old(self, now: float) -> None:
         while self._remembered:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Hashable
 
 from aiocoap.interfaces import EndpointAddress
 
+from flownexus_gateway import metrics
+from flownexus_schemas.subjects import endpoint_token
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 MAPPED_PREFIX = "::ffff:"
@@ -20,7 +23,6 @@ class Peer(EndpointAddress):
 
     __slots__ = ("_hash", "local", "socket_address", "transmit")
 
-    scheme = "coap"
     is_multicast = False
     is_multicast_locally = False
     maximum_block_size_exp = 6
@@ -48,6 +50,37 @@ class Peer(EndpointAddress):
     def send(self, data: bytes) -> None:
         """Send one datagram there; it is lost where the system will not take it."""
         self.transmit(data, self)
+
+    @property
+    def scheme(self) -> str:
+        return "coap"
+
+    @property
+    def identity(self) -> str | None:
+        """What it showed, where DTLS authenticated it."""
+        return None
+
+    @property
+    def endpoint(self) -> str | None:
+        """The one endpoint name that it may use, where DTLS authenticated it."""
+        return None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether something can be sent there."""
+        return True
+
+    @property
+    def origin(self) -> str:
+        """Where answers to what it was asked may come from: any port of its host, as a NAT gives it another one between
+        any two datagrams, or any session of the endpoint that DTLS authenticated.
+        """
+        return self.host if self.endpoint is None else f"{self.scheme}:{endpoint_token(self.endpoint)}"
+
+    @property
+    def registration_key(self) -> Hashable:
+        """By which its registration is found where a message names none."""
+        return self.socket_address if self.endpoint is None else self.origin
 
     @property
     def host(self) -> str:
@@ -85,15 +118,67 @@ class Peer(EndpointAddress):
 
 
 class MovedPeer(Peer):
-    """A peer under the address that it had when it was asked: equal to that one, but what is sent goes where it is
-    now.
-    """
+    """A peer as it was when it was asked: equal to that one, but what is sent goes where it is now."""
 
-    __slots__ = ("now",)
+    __slots__ = ("asked", "now")
 
     def __init__(self, asked: Peer, now: Peer) -> None:
         super().__init__(asked.socket_address, now.local, lambda data, _: now.send(data))
+        self.asked: Peer = asked.asked if isinstance(asked, MovedPeer) else asked
         self.now = now
+
+    def __hash__(self) -> int:
+        return hash(self.asked)
+
+    def __eq__(self, other: object) -> bool:
+        return self.asked == (other.asked if isinstance(other, MovedPeer) else other)
+
+    @property
+    def scheme(self) -> str:
+        return self.asked.scheme
+
+    @property
+    def identity(self) -> str | None:
+        return self.asked.identity
+
+    @property
+    def endpoint(self) -> str | None:
+        return self.asked.endpoint
+
+    @property
+    def is_reachable(self) -> bool:
+        return self.now.is_reachable
+
+
+class AbsentPeer(Peer):
+    """A device that cannot be sent anything until it speaks again: its DTLS session is gone, or its port is closed."""
+
+    __slots__ = ("_endpoint", "_identity")
+
+    def __init__(self, host: str, port: int, identity: str | None, endpoint: str | None) -> None:
+        super().__init__((host, port), None, lambda *_: metrics.UNSENT_RECORDS.inc())
+        self._identity, self._endpoint = identity, endpoint
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other if isinstance(other, AbsentPeer) else NotImplemented
+
+    @property
+    def scheme(self) -> str:
+        return "coap" if self._identity is None else "coaps"
+
+    @property
+    def identity(self) -> str | None:
+        return self._identity
+
+    @property
+    def endpoint(self) -> str | None:
+        return self._endpoint
+
+    @property
+    def is_reachable(self) -> bool:
+        return False
 
 
 def socket_address_of(host: str, port: int, family: int) -> SocketAddress:

@@ -60,10 +60,10 @@ class RequestServer:
         path = tuple(message.texts(Option.URI_PATH))
         if _is_register(message, path):
             # The registrar tells a retransmission from the Register of a rebooted device.
-            self._answered.forget(peer.socket_address, message.message_id)
+            self._answered.forget(peer.blockwise_key, message.message_id)
         is_remembered = message.code != GET
         if is_remembered:
-            known = self._answered.find(peer.socket_address, message.message_id, data, now)
+            known = self._answered.find(peer.blockwise_key, message.message_id, data, now)
             if known is not None:
                 if known.answer is not None:
                     peer.send(known.answer)
@@ -81,7 +81,7 @@ class RequestServer:
             now,
         )
         if is_remembered:
-            self._answered.begin(peer.socket_address, message.message_id, data, now)
+            self._answered.begin(peer.blockwise_key, message.message_id, data, now)
         task = asyncio.create_task(self._serve(request, data, is_remembered=is_remembered))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -108,7 +108,7 @@ class RequestServer:
                 reply = _reply(message, answer)
         finally:
             if is_remembered:
-                self._answered.end(peer.socket_address, message.message_id, data, reply)
+                self._answered.end(peer.blockwise_key, message.message_id, data, reply)
         if reply is not None:
             peer.send(reply)
         else:
@@ -141,8 +141,7 @@ def _sender(request: Request) -> Hashable:
     """Whose transfer it is: what names its registration may come from another port with each block, as from behind a
     NAT; Send names none.
     """
-    address = request.peer.socket_address
-    return address if request.path == SEND else address[0]
+    return request.peer.blockwise_key if request.path == SEND else request.peer.origin
 
 
 def _is_register(message: Message, path: tuple[str, ...]) -> bool:

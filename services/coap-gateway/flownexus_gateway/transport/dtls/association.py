@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from flownexus_gateway import metrics
 from flownexus_gateway.transport.dtls.authentication import Identity
 from flownexus_gateway.transport.dtls.records import ContentType
@@ -14,8 +16,6 @@ class Association(Peer):
 
     __slots__ = ("authenticated", "ended", "heard_at", "path", "session")
 
-    scheme = "coaps"
-
     def __init__(self, session: Session, authenticated: Identity, path: Peer, now: float) -> None:
         super().__init__(path.socket_address, path.local, path.transmit)
         self.session, self.authenticated, self.path = session, authenticated, path
@@ -26,6 +26,26 @@ class Association(Peer):
 
     def __eq__(self, other: object) -> bool:
         return self is other if isinstance(other, Association) else NotImplemented
+
+    @property
+    def scheme(self) -> str:
+        return "coaps"
+
+    @property
+    def identity(self) -> str:
+        return self.authenticated.name
+
+    @property
+    def endpoint(self) -> str:
+        return self.authenticated.endpoint
+
+    @property
+    def is_reachable(self) -> bool:
+        return not self.ended
+
+    @property
+    def blockwise_key(self) -> Hashable:
+        return self
 
     def move(self, path: Peer) -> None:
         """Its newest record came from there."""

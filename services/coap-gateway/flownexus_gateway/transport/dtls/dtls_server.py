@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flownexus_gateway import metrics
+from flownexus_gateway.transport.dtls.association import Association
 from flownexus_gateway.transport.dtls.associations import Associations, Deliver
 from flownexus_gateway.transport.dtls.authentication import Authentication
 from flownexus_gateway.transport.dtls.client_hello import is_client_hello
@@ -17,10 +18,8 @@ RECHECK_S = 30.0
 class DtlsServer:
     """`receive` takes every datagram, `deliver` gets what devices sent. Times in Unix seconds."""
 
-    def __init__(
-        self, contexts: Contexts, authentication: Authentication, mtu: int, deliver: Deliver, now: float
-    ) -> None:
-        self._deliver = deliver
+    def __init__(self, contexts: Contexts, authentication: Authentication, mtu: int, now: float) -> None:
+        self.deliver: Deliver = _drop
         self.handshakes = Handshakes(contexts, authentication, mtu, now)
         self.associations = Associations(authentication)
         self._recheck_at = 0.0
@@ -43,7 +42,7 @@ class DtlsServer:
             association, begun = self.associations.of_address(address), self.handshakes.of_address(address)
         if association is not None and first.epoch:
             opened = self.associations.open(association, records, path, now)
-            self.associations.handle(association, opened, self._deliver)
+            self.associations.handle(association, opened, self.deliver)
             if opened:
                 return
         if begun is not None:
@@ -66,4 +65,8 @@ class DtlsServer:
         done = self.handshakes.go_on(begun, records, path, now)
         if done is not None:
             association = self.associations.add(done, now)
-            self.associations.handle(association, done.opened, self._deliver)
+            self.associations.handle(association, done.opened, self.deliver)
+
+
+def _drop(_data: bytes, _association: Association) -> None:
+    """Nobody takes data yet."""

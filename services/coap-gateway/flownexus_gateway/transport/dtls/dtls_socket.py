@@ -4,38 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
+from flownexus_gateway.transport.dtls.authentication import Authentication
+from flownexus_gateway.transport.dtls.certificate_names import NamedBy
 from flownexus_gateway.transport.dtls.dtls_server import DtlsServer
+from flownexus_gateway.transport.dtls.handshakes import Contexts
+from flownexus_gateway.transport.dtls.openssl_context import ServerCertificate, ServerContext
 from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.transport.udp_socket import UdpSocket
+from flownexus_runtime.live_credentials import LiveCredentials
 
 INTERVAL_S = 0.2
 """Handshakes are looked after so often."""
 
+Receive = Callable[[bytes, Peer], None]
+
+
+class DtlsOptions(NamedTuple):
+    """What the settings say of DTLS. Without a certificate devices need keys."""
+
+    certificate: ServerCertificate | None
+    named_by: NamedBy
+    connection_ids: bool
+    mtu: int
+
+    def contexts(self) -> Contexts:
+        """OpenSSL set up for this. Raises InvalidRequest where a file of the certificate will not do."""
+        plain = ServerContext(self.certificate, with_connection_ids=False)
+        with_ids = ServerContext(self.certificate, with_connection_ids=True) if self.connection_ids else None
+        return Contexts(plain, with_ids)
+
 
 class DtlsSocket:
-    """Reads datagrams for a DTLS server while it runs."""
+    """Reads datagrams, and hands on what devices sent once `start` is called."""
 
-    def __init__(self, udp: UdpSocket, server: DtlsServer) -> None:
-        self._udp, self._server = udp, server
+    def __init__(self, udp: UdpSocket, contexts: Contexts, options: DtlsOptions, credentials: LiveCredentials) -> None:
+        self._udp = udp
+        authentication = Authentication(credentials, options.named_by)
+        self.server = DtlsServer(contexts, authentication, options.mtu, time.time())
+        credentials.on_change = lambda _: self.server.credentials_changed()
 
-    @property
-    def port(self) -> int:
-        return self._udp.port
-
-    def start(self) -> None:
-        """Begin to read."""
+    def start(self, receive: Receive) -> None:
+        """Begin to read; `receive` gets each datagram of CoAP and the association it came in."""
+        self.server.deliver = receive
         self._udp.start(self._receive)
 
-    def stop_reading(self) -> None:
-        """Read no more; answers can still be sent."""
-        self._udp.stop_reading()
+    def session_of(self, endpoint: str) -> Peer | None:
+        """The association of an endpoint that was heard last."""
+        return self.server.associations.of_endpoint(endpoint)
 
     async def run(self) -> None:
         """Look after what is under way, for ever."""
         while True:
             await asyncio.sleep(INTERVAL_S)
-            self._server.look_after(time.time())
+            self.server.look_after(time.time())
 
     def _receive(self, datagram: bytes, path: Peer) -> None:
-        self._server.receive(datagram, path, time.time())
+        self.server.receive(datagram, path, time.time())
