@@ -11,6 +11,7 @@ READY := $(VENV)/.ready
 SOURCES := schemas services deploy firmware tests docs
 
 DEVICES ?= 25
+WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -26,7 +27,7 @@ up: $(READY) ## Run the whole system for your own devices (ARGS="--coap-port 569
 	@exec $(BIN)/flownexus up $(ARGS)
 
 test: $(READY) ## Unit, integration and end-to-end tests, on a real NATS and a real PostgreSQL (ARGS="-k ...")
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## Style, types and the borders between services
 	$(BIN)/ruff check .
