@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from datetime import UTC, datetime
 
 import structlog
 from nats.aio.client import Client
@@ -40,7 +41,9 @@ async def claim(client: Client, gateway_id: str) -> Subscription:
             )
         log.warning("gateway.id_in_use", gateway=gateway_id, holder=holder)
         await asyncio.sleep(ASK_AGAIN_S)
-    us = f"process {os.getpid()} on {socket.gethostname()}".encode()
+    # In containers the process after a restart has the number and the host of the one before.
+    since = datetime.now(UTC).isoformat(timespec="milliseconds")
+    us = f"process {os.getpid()} on {socket.gethostname()}, since {since}".encode()
 
     async def answer(message: Msg) -> None:
         await message.respond(us)

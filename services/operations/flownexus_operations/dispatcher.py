@@ -13,7 +13,8 @@ import structlog
 from nats.aio.client import Client
 
 from flownexus_operations import metrics
-from flownexus_operations.gateways import MARGIN_S, GatewayAway, ask
+from flownexus_operations.gateway_watch import GatewayWatch
+from flownexus_operations.gateways import MARGIN_S, GatewayAway, ask, process_of
 from flownexus_operations.listening import Listeners, Way
 from flownexus_operations.pauses import Pauses
 from flownexus_operations.queues import EndpointQueue, Queued, Queues, is_over
@@ -37,6 +38,9 @@ log = structlog.get_logger(__name__)
 
 TAKE_OVER_GRACE_S = 5.0
 """After the end of an attempt: clocks of two machines differ, and its own sender comes first."""
+
+KEPT_S = 2.0
+"""What a gateway kept before it died is known here after this."""
 
 RETRY_S = 1.0
 _TICK_S = 0.25
@@ -66,6 +70,7 @@ class Dispatcher:
         self._attempts: dict[str, asyncio.Future[KeptAnswer]] = {}
         self._due: list[tuple[float, str]] = []
         self._pauses = Pauses()
+        self._watch = GatewayWatch(lambda gateway: process_of(client, gateway))
         self.is_ready = False
 
     def look(self, endpoint: str) -> None:
@@ -211,25 +216,43 @@ class Dispatcher:
         self, operation: Operation, way: Way, timeout_s: float, kept: asyncio.Future[KeptAnswer]
     ) -> Happening:
         """What the gateway replies; where the bus lost the reply, what it kept, until nothing can come any more."""
-        happening: Happening | None
         asked_at = time.time()
-        try:
-            happening = await ask(self._client, way.gateway, operation, timeout_s)
-        except GatewayAway as error:
-            self._pauses.failed(way.gateway, time.time())
-            return NotSent(str(error))
-        self._pauses.worked(way.gateway)
-        if happening is None:
-            assert operation.attempt is not None
+        async with self._watch.replaced(way.gateway) as replaced:
+            replying = asyncio.create_task(self._reply(operation, way.gateway, timeout_s, kept))
+            replacing = asyncio.create_task(replaced.wait())
             try:
-                async with asyncio.timeout(max(0.0, operation.attempt.ends_at.timestamp() - time.time())):
-                    happening = after_answer((await kept).answer)
-            except TimeoutError:
-                happening = after_silence(operation, f"gateway {way.gateway} did not reply")
+                await asyncio.wait({replying, replacing}, return_when=asyncio.FIRST_COMPLETED)
+                if not replying.done():
+                    # The device is not silent: it is asked again at once, unless its answer was kept.
+                    await asyncio.wait({kept}, timeout=KEPT_S)
+                    reason = f"gateway {way.gateway} was started again before the device's answer"
+                    return after_answer(kept.result().answer) if kept.done() else after_silence(operation, reason)
+                happening = replying.result()
+            except GatewayAway as error:
+                self._pauses.failed(way.gateway, time.time())
+                return NotSent(str(error))
+            finally:
+                replying.cancel()
+                replacing.cancel()
+        self._pauses.worked(way.gateway)
         if isinstance(happening, Unanswered | GivenUp | NotSent):
             # One that woke up while it was waited for is asked again in the time that it is awake.
             self._listeners.silent(operation.endpoint, time.time() if way.asleep_s is None else asked_at)
         return happening
+
+    async def _reply(
+        self, operation: Operation, gateway: str, timeout_s: float, kept: asyncio.Future[KeptAnswer]
+    ) -> Happening:
+        """Raises GatewayAway."""
+        happening = await ask(self._client, gateway, operation, timeout_s)
+        if happening is not None:
+            return happening
+        assert operation.attempt is not None
+        try:
+            async with asyncio.timeout(max(0.0, operation.attempt.ends_at.timestamp() - time.time())):
+                return after_answer((await asyncio.shield(kept)).answer)
+        except TimeoutError:
+            return after_silence(operation, f"gateway {gateway} did not reply")
 
     async def _settle(self, queued: Queued, happening: Happening) -> None:
         """Keep the outcome, however long the bus is away: it is known only here."""

@@ -24,11 +24,22 @@ from flownexus_schemas.operations.operation import Operation, keepable
 MARGIN_S = 10.0
 """A gateway gives its answer within the command's own time and this; after that none is to come."""
 
+LOOK_S = 1.0
+"""What a gateway has to say which process it is."""
+
 Outcome = Confirmed | Refused | Unanswered | GivenUp | NotSent
 
 
 class GatewayAway(Exception):
     """It does not listen, or cannot send now."""
+
+
+async def process_of(client: Client, gateway: str) -> str | None:
+    """Which process a gateway is; None where it does not say."""
+    try:
+        return (await client.request(subjects.gateway_alive(gateway), b"", timeout=LOOK_S)).data.decode()
+    except (NatsError, TimeoutError, UnicodeDecodeError):
+        return None
 
 
 async def ask(client: Client, gateway: str, operation: Operation, timeout_s: float) -> Outcome | None:

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 
 from flownexus_schemas.commands import PathValue, ReadResource, WriteResource
 from flownexus_schemas.operations.operation import OperationStatus
+from flownexus_schemas.profiles import ObservationProfile
 from harness.lockstep import CHANGED, GET, METHOD_NOT_ALLOWED, PUT, TEXT, LockstepDevice, Silence
 from harness.services import ServiceProcess
 from integration.operations.conftest import Asked, served
@@ -169,6 +170,27 @@ async def test_an_answer_that_comes_after_the_replica_was_killed_ends_the_operat
     assert (operation.status, operation.attempts) == (OperationStatus.CONFIRMED, 1)
     with pytest.raises(Silence):
         await served(lambda: device.receive(0.5))
+
+
+@pytest.mark.parametrize("profile", [ObservationProfile()])
+async def test_a_device_is_asked_again_as_soon_as_its_gateway_was_started_again(
+    device: LockstepDevice, operations: ServiceProcess, gateway: ServiceProcess, asked: Asked
+) -> None:
+    device.register(LINKS)
+    name = await asked.ask(WRITE.model_copy(update={"timeout_s": 60}))
+    first = await served(lambda: device.expect_request(PUT, "5/0/1"))
+    gateway.kill()
+    gateway.start()
+
+    def answer() -> None:
+        request = device.expect_request(PUT, "5/0/1", 15)
+        while request.message_id == first.message_id:
+            request = device.expect_request(PUT, "5/0/1", 15)
+        device.answer(request, CHANGED)
+
+    await served(answer)
+    operation = await asked.ends(name)
+    assert (operation.status, operation.attempts) == (OperationStatus.CONFIRMED, 2)
 
 
 async def test_two_replicas_send_each_operation_once(
