@@ -109,6 +109,8 @@ def _api(wiring: Wiring) -> Environment:
         **_database(wiring, DatabaseRole.API),
         "FLOWNEXUS_API_HOST": wiring.api_host,
         "FLOWNEXUS_API_PORT": str(wiring.api_port),
+        # The console, which says for whom it asks.
+        "FLOWNEXUS_TRUSTED_PROXIES": '["127.0.0.1/32", "::1/128"]',
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,
     }
 

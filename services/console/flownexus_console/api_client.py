@@ -41,21 +41,30 @@ class ApiClient:
     """Calls raise ApiAway, SignedOut (401) or ApiRefused (any other refusal)."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+        self.http = http
 
-    async def sign_in(self, name: str, password: str) -> AccessToken:
-        """Exchange name and password for a token. A wrong pair is ApiRefused with status 401."""
-        with _translated():
-            response = await self._http.post("/api/v1/auth/token", data={"username": name, "password": password})
+    async def sign_in(self, name: str, password: str, browser: Mapping[str, str]) -> AccessToken:
+        """Exchange name and password for a token, with headers that say for which browser.
+
+        A wrong pair is ApiRefused with status 401.
+        """
+        form = {"username": name, "password": password}
+        with translated():
+            response = await self.http.post("/api/v1/auth/token", data=form, headers=browser)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise ApiRefused(response.status_code, _detail(response))
-        return _read(response, AccessToken)
+        return read_answer(response, AccessToken)
 
     async def renew(self, token: str) -> AccessToken:
         """A new token for one that is still good; SignedOut where the session has lasted as long as it may."""
-        with _translated():
-            response = await self._http.post("/api/v1/auth/renew", headers={"Authorization": f"Bearer {token}"})
-        return _read(response, AccessToken)
+        with translated():
+            response = await self.http.post("/api/v1/auth/renew", headers={"Authorization": f"Bearer {token}"})
+        return read_answer(response, AccessToken)
+
+    async def sign_out(self, token: str) -> None:
+        """End the login of a token; one that has ended is no matter."""
+        with contextlib.suppress(ApiAway), translated():
+            await self.http.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {token}"})
 
     async def account(self, token: str) -> Account:
         """Whom the token belongs to."""
@@ -106,8 +115,8 @@ class ApiClient:
         headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
-        with _translated():
-            async with self._http.stream(
+        with translated():
+            async with self.http.stream(
                 "GET", "/api/v1/stream", params=chosen, headers=headers, timeout=STREAM_TIMEOUT
             ) as response:
                 if response.status_code != httpx.codes.OK:
@@ -117,11 +126,9 @@ class ApiClient:
                     yield event.id, event.data
 
     async def _get(self, token: str, path: str, query: Query, model: type[Answer]) -> Answer:
-        with _translated():
-            response = await self._http.get(
-                f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {token}"}
-            )
-        return _read(response, model)
+        with translated():
+            response = await self.http.get(f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {token}"})
+        return read_answer(response, model)
 
 
 @contextlib.asynccontextmanager
@@ -140,16 +147,23 @@ def _between(span: Span) -> Query:
     return {"from": span.start.isoformat(), "to": span.end.isoformat()}
 
 
+def forwarded_for(address: str | None) -> dict[str, str]:
+    """The header that tells the API, where it trusts us, whom we ask for."""
+    return {"X-Forwarded-For": address} if address else {}
+
+
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns errors of the connection into ApiAway."""
     try:
         yield
     except (httpx.TransportError, SSEError) as error:
         raise ApiAway(str(error) or type(error).__name__) from error
 
 
-def _read(response: httpx.Response, model: type[Answer]) -> Answer:
-    if response.status_code != httpx.codes.OK:
+def read_answer(response: httpx.Response, model: type[Answer]) -> Answer:
+    """The answer as its model. Raises ApiAway, SignedOut, ApiRefused."""
+    if response.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
         _refuse(response)
     try:
         return model.model_validate_json(response.content)

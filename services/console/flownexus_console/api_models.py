@@ -39,6 +39,7 @@ class Account(Frozen):
 
     name: str
     role: str
+    must_change_password: bool = False
 
 
 class Address(Frozen):

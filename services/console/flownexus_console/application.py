@@ -10,29 +10,34 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 
 from flownexus_console.frame import Console
-from flownexus_console.pages import endpoint, fleet, login
-from flownexus_console.security import SecurityHeaders
+from flownexus_console.pages import account, endpoint, fleet, login, users
+from flownexus_console.security import OwnPagesOnly, SecurityHeaders
 from flownexus_console.settings import ConsoleSettings
 from flownexus_runtime.health import Check, health_routes
 
 SESSION_LENGTH_S = 12 * 3600
+COOKIE = "flownexus_console"
 ASSETS = Path(__file__).parent / "assets"
 HEAD = """
 <script src="/assets/theme.js"></script>
 <link rel="stylesheet" href="/assets/console.css" />
 <link rel="stylesheet" href="/assets/fleet.css" />
 <link rel="stylesheet" href="/assets/endpoint.css" />
+<link rel="stylesheet" href="/assets/accounts.css" />
 """
 
 
 def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check]) -> FastAPI:
     """The pages and the health routes. Call it once a process: NiceGUI keeps its pages globally."""
     app = FastAPI(openapi_url=None)
+    app.add_middleware(OwnPagesOnly)
     app.add_middleware(SecurityHeaders)
     app.router.routes.extend(health_routes(checks))
     login.add(console)
     fleet.add(console)
     endpoint.add(console)
+    account.add(console)
+    users.add(console)
     nicegui_app.add_static_files("/assets", ASSETS)
     nicegui_app.add_exception_handler(404, _missing)
     ui.add_head_html(HEAD, shared=True)
@@ -44,7 +49,8 @@ def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check])
         show_welcome_message=False,
         storage_secret=settings.console_secret.get_secret_value(),
         session_middleware_kwargs={
-            "session_cookie": "flownexus_console",
+            # With this prefix a browser takes it over TLS alone, from this host alone. RFC 6265bis, 4.1.3.
+            "session_cookie": f"__Host-{COOKIE}" if settings.console_cookie_secure else COOKIE,
             "max_age": SESSION_LENGTH_S,
             "same_site": "lax",
             "https_only": settings.console_cookie_secure,

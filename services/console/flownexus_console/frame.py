@@ -10,6 +10,7 @@ from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
+from flownexus_console.account_client import AccountClient
 from flownexus_console.api_client import ApiClient
 from flownexus_console.errors import ApiAway, SignedOut
 from flownexus_console.session import Session, Sessions, login_address
@@ -22,6 +23,7 @@ class Console:
     """What the pages work with."""
 
     api: ApiClient
+    accounts: AccountClient
     sessions: Sessions
 
 
@@ -94,7 +96,9 @@ def _top_bar(session: Session) -> None:
             ui.element("img").props('src="/assets/logo.svg" alt="" width="26" height="26"')
             text("span", "Flow Nexus")
         ui.element("span").classes("spacer")
-        with ui.element("span").classes("who muted"):
+        if session.account.role == "administrator":
+            text("a", "Users", "to").props('href="/users"')
+        with ui.element("a").classes("who muted").props('href="/account" title="Your account"'):
             text("span", session.account.name)
             text("span", f" · {session.account.role}", "role")
         with (

@@ -12,7 +12,9 @@ from typing import NoReturn
 import structlog
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
 
+from flownexus_console.account_client import AccountClient
 from flownexus_console.api_client import connected
 from flownexus_console.application import build
 from flownexus_console.frame import Console
@@ -48,9 +50,16 @@ async def serve(settings: ConsoleSettings, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = process.stop_signal()
     async with connected(str(settings.api_url)) as api:
-        app = build(settings, Console(api, Sessions()), {"console": lambda: not stop.is_set()})
+        app = build(settings, Console(api, AccountClient(api), Sessions()), {"console": lambda: not stop.is_set()})
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False, lifespan="on"
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+            lifespan="on",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -70,6 +79,8 @@ def main() -> None:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         _misconfigured(f"FLOWNEXUS_{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}")
+    except SettingsError:
+        _misconfigured('FLOWNEXUS_TRUSTED_PROXIES: a list is written as JSON, e.g. ["10.0.0.0/8"]')
     logs.configure("console", settings.log_level, settings.log_format)
     try:
         listener = listen(settings)

@@ -1,8 +1,11 @@
-"""Headers that tell the browser what this page may do."""
+"""What the browser is told that a page may do, and which requests are taken as those of our own pages."""
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "; ".join(
@@ -32,6 +35,43 @@ HEADERS = {
 }
 
 
+ONLY_TLS = "max-age=31536000"
+"""Strict-Transport-Security of an answer that went over TLS: a year, RFC 6797."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class OwnPagesOnly:
+    """ASGI middleware that refuses what pages of other sites send: all but reading, and WebSockets.
+
+    The browser says where a request comes from: Fetch Metadata, and Origin where it sends none. SameSite cookies alone
+    do not tell apart two ports of one host. OWASP Cross-Site Request Forgery Prevention Cheat Sheet.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _changes(scope) and not _is_ours(Headers(scope=scope)):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await PlainTextResponse("This was sent from another site.", 403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _changes(scope: Scope) -> bool:
+    return scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] not in SAFE_METHODS)
+
+
+def _is_ours(headers: Headers) -> bool:
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
 class SecurityHeaders:
     """ASGI middleware that adds HEADERS to each answer, and takes `X-Forwarded-Prefix` from each request:
     NiceGUI would prepend it to redirects, and the console is not served below a prefix.
@@ -48,7 +88,10 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = ONLY_TLS
             await send(message)
 
         await self._app({**scope, "headers": kept}, receive, with_headers)

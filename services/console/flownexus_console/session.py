@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -14,18 +14,29 @@ from starlette.responses import RedirectResponse
 from flownexus_console.api_models import AccessToken, Account
 
 
+@dataclass(frozen=True)
+class Flash:
+    """A word of what was done, for the next page alone, and a secret that is shown once."""
+
+    said: str
+    is_bad: bool = False
+    secret: str = field(default="", repr=False)
+
+
 @dataclass(eq=False)
 class Session:
-    """One signed-in browser. `token` is another one after each renewal: read it anew for each call.
+    """One signed-in browser at `address`. Read `token` anew for each call: a renewal may change it.
 
     `renew_at` and `expires_at` in seconds of the monotonic clock.
     """
 
-    token: str
+    token: str = field(repr=False)
     account: Account
     renew_at: float
     expires_at: float
     renewing: bool = False
+    address: str | None = None
+    flash: Flash | None = None
 
     def take(self, token: AccessToken, now: float) -> None:
         """Go on with a new token, to be renewed when half of its time is gone."""
@@ -50,12 +61,13 @@ class Sessions:
         request.session["signed_in"] = True
         session = Session("", account, now, now)
         session.take(token, now)
+        session.address = address_of(request)
         self._sessions[key] = session
 
-    def end(self, request: Request) -> None:
-        """Sign the browser out."""
-        self._sessions.pop(request.session.get("id", ""), None)
+    def end(self, request: Request) -> Session | None:
+        """Sign the browser out: the session that it had."""
         request.session.pop("signed_in", None)
+        return self._sessions.pop(request.session.get("id", ""), None)
 
     def of(self, request: Request) -> Session | None:
         """The session of a request, or None if there is none or it is over."""
@@ -79,6 +91,17 @@ class Sessions:
             session.take(await renew(session.token), asked_at)
         finally:
             session.renewing = False
+
+
+def address_of(request: Request) -> str | None:
+    """Where the browser is."""
+    return request.client.host if request.client else None
+
+
+def browser_of(request: Request) -> dict[str, str]:
+    """The headers that tell the API, where it trusts us, for which browser we ask."""
+    agent, address = request.headers.get("user-agent"), address_of(request)
+    return ({"User-Agent": agent} if agent else {}) | ({"X-Forwarded-For": address} if address else {})
 
 
 def safe_target(target: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LEAST_SECRET = 32
@@ -21,6 +21,9 @@ class ConsoleSettings(BaseSettings):
     console_secret: SecretStr = Field(description="Signs the session cookie; at least 32 characters.")
     console_cookie_secure: bool = Field(
         default=False, description="Send the cookie over HTTPS only. Set it where a proxy in front ends TLS."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -44,9 +44,7 @@ async def count(parts: Parts, times: int, name: str, network: str) -> None:
             await login_failures.failed(database, name, network)
 
 
-async def test_guesses_at_one_replica_count_at_the_others_and_after_a_restart(
-    callers: Callers, replica: Callers
-) -> None:
+async def test_guesses_at_one_replica_count_at_the_others(callers: Callers, replica: Callers) -> None:
     callers.add("viewer", "vera")
     for one in (callers, replica, callers, replica, callers):
         assert (await attempt(one, "a wrong password")).status_code == 401

@@ -61,6 +61,7 @@ def test_the_cookie_is_kept_to_https_where_that_is_set(service: ServiceFactory) 
     console = service("flownexus_console", FLOWNEXUS_API_URL=NO_API, FLOWNEXUS_CONSOLE_COOKIE_SECURE="true")
     cookie = httpx.get(f"{console.health_url}/login", trust_env=False).headers["set-cookie"].lower()
     assert "; secure" in cookie
+    assert cookie.startswith("__host-flownexus_console=")
 
 
 def test_a_made_up_session_cookie_is_worth_nothing(browser: httpx.Client) -> None:
@@ -88,6 +89,34 @@ def test_a_form_of_another_site_is_refused(browser: httpx.Client, path: str) -> 
     assert browser.post(path, data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:1", "https://evil.example", "null"])
+def test_another_port_of_this_host_is_another_site(browser: httpx.Client, origin: str) -> None:
+    for path in ("/login", "/account/password", "/users/add", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"):
+        assert browser.post(path, headers={"Origin": origin}).status_code == 403, path
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "x" * 22 + "==",
+    }
+    answer = browser.get("/_nicegui_ws/socket.io/?EIO=4&transport=websocket", headers={"Origin": origin, **upgrade})
+    assert answer.status_code == 403
+
+
+def test_our_own_pages_may_send(browser: httpx.Client) -> None:
+    own = str(browser.base_url).rstrip("/")
+    form = {"name": "ada", "password": "secret"}
+    assert browser.post("/login", data=form, headers={"Origin": own}).status_code == 503
+    assert browser.post("/login", data=form, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 503
+
+
+def test_a_trusted_proxy_says_that_the_browser_came_over_tls(service: ServiceFactory) -> None:
+    console = service("flownexus_console", FLOWNEXUS_API_URL=NO_API, FLOWNEXUS_TRUSTED_PROXIES='["127.0.0.0/8"]')
+    forwarded = {"X-Forwarded-Proto": "https"}
+    headers = httpx.get(f"{console.health_url}/login", headers=forwarded, trust_env=False).headers
+    assert headers["strict-transport-security"] == "max-age=31536000"
+
+
 def test_a_prefix_header_does_not_bend_redirects(browser: httpx.Client) -> None:
     response = browser.get("/", headers={"X-Forwarded-Prefix": "//evil.example"})
     assert response.headers["location"].startswith("/login?")
@@ -108,6 +137,7 @@ def test_it_ends_cleanly_on_sigterm(service: ServiceFactory) -> None:
     [
         ({"FLOWNEXUS_CONSOLE_SECRET": "short"}, "FLOWNEXUS_CONSOLE_SECRET: too short"),
         ({"FLOWNEXUS_API_URL": "nowhere"}, "FLOWNEXUS_API_URL: "),
+        ({"FLOWNEXUS_TRUSTED_PROXIES": "everybody"}, "FLOWNEXUS_TRUSTED_PROXIES: "),
         ({"FLOWNEXUS_CONSOLE_PORT": "70000"}, "FLOWNEXUS_CONSOLE_PORT: "),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import quote
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 from nicegui import ui
 
 from flownexus_console.components.endpoint import EndpointFacts, EventList, ObjectList, ObservationList
@@ -32,6 +33,8 @@ def add(console: Console) -> None:
         session = console.sessions.of(request)
         if session is None:
             return to_login(request)
+        if session.account.must_change_password:
+            return RedirectResponse("/account", status_code=303)
         ui.page_title(f"{name} · Flow Nexus")
         view = EndpointView(console, session, name)
         await view.refresh()

@@ -7,6 +7,7 @@ import json
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
@@ -32,6 +33,8 @@ def add(console: Console) -> None:
         session = console.sessions.of(request)
         if session is None:
             return to_login(request)
+        if session.account.must_change_password:
+            return RedirectResponse("/account", status_code=303)
         view = FleetView(
             console, session, q, status if status in list(Status) else "", sort if sort in SORTS else "name"
         )

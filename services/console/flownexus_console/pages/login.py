@@ -8,14 +8,14 @@ from string import Template
 from typing import Annotated
 
 import structlog
-from fastapi import Form, HTTPException, Request, Response
+from fastapi import Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from nicegui import __version__ as nicegui_version
 from nicegui import app
 
 from flownexus_console.errors import ApiAway, ApiRefused, SignedOut
 from flownexus_console.frame import Console
-from flownexus_console.session import safe_target
+from flownexus_console.session import browser_of, safe_target
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +53,8 @@ def add(console: Console) -> None:
         password: Annotated[str, Form(max_length=1000)],
         next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002
     ) -> Response:
-        _refuse_other_sites(request)
         try:
-            token = await console.api.sign_in(name, password)
+            token = await console.api.sign_in(name, password, browser_of(request))
             account = await console.api.account(token.access_token)
         except ApiRefused as refusal:
             return page(next, _explain(refusal), name, refusal.status)
@@ -67,8 +66,8 @@ def add(console: Console) -> None:
 
     @app.post("/logout")
     async def sign_out(request: Request) -> Response:
-        _refuse_other_sites(request)
-        console.sessions.end(request)
+        if (session := console.sessions.end(request)) is not None:
+            await console.api.sign_out(session.token)
         return RedirectResponse("/login", status_code=303)
 
 
@@ -79,8 +78,3 @@ def _explain(refusal: ApiRefused) -> str:
     if refusal.status in {400, 401, 422}:
         return WRONG
     return str(refusal)
-
-
-def _refuse_other_sites(request: Request) -> None:
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise HTTPException(403, "This form was sent from another site.")

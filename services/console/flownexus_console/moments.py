@@ -1,0 +1,10 @@
+"""Times as text, in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def minute(moment: datetime | None) -> str:
+    """To the minute; `never` where there is none."""
+    return "never" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
