@@ -113,7 +113,7 @@ PERMISSIONS: dict[BusUser, Permissions] = {
         subjects.ALL_GATEWAY_ANSWERS,
     )
     .subscribes(subjects.ALL_GATEWAYS, subjects.ANY_GATEWAY_REQUEST, subjects.ALL_GATEWAY_ANSWERS)
-    .writes_buckets(Bucket.REGISTRATIONS)
+    .writes_buckets(Bucket.REGISTRATIONS, Bucket.DTLS_SESSIONS)
     .reads_buckets(
         Bucket.OBSERVATION_PROFILES, Bucket.OBJECT_MODELS, Bucket.ENDPOINT_TAGS, Bucket.KEYS, Bucket.CREDENTIALS
     )

@@ -21,6 +21,9 @@ FIRMWARE_LINKS_KEY_BYTES = 32
 WRONG_LAST_SEQUENCE = 10071
 """Error code of JetStream: the subject has another last message than the publisher rests on."""
 
+BUCKET_TTL_S: dict[Bucket, float] = {Bucket.DTLS_SESSIONS: 30 * 86400}
+"""Seconds after which an entry that nobody wrote again is gone. A device that sleeps longer makes a new handshake."""
+
 LARGE_MESSAGES_TTL_S = 3600
 """Seconds that the body of a large message is kept at most; a request lives for some minutes."""
 
@@ -61,7 +64,12 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
 
 def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
     """One value of history each: a bucket says what is, the streams say what was."""
-    return [KeyValueConfig(bucket=bucket, history=1, storage=StorageType.FILE, replicas=replicas) for bucket in Bucket]
+    return [
+        KeyValueConfig(
+            bucket=bucket, history=1, storage=StorageType.FILE, replicas=replicas, ttl=BUCKET_TTL_S.get(bucket)
+        )
+        for bucket in Bucket
+    ]
 
 
 def large_messages_config(replicas: int = 1) -> ObjectStoreConfig:

@@ -41,6 +41,7 @@ class Bucket(StrEnum):
     OBJECT_MODELS = "lwm2m_object_models"
     ENDPOINT_TAGS = "lwm2m_endpoint_tags"
     CREDENTIALS = "lwm2m_credentials"
+    DTLS_SESSIONS = "lwm2m_dtls_sessions"
     DESIRED_VALUES = "lwm2m_desired_values"
     DESIRED_PROFILES = "lwm2m_desired_profiles"
     KEYS = "lwm2m_keys"

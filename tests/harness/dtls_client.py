@@ -67,6 +67,8 @@ class DtlsClient:
         self.random = secrets.token_bytes(32)
         self.plain_sequence, self.sequence = 0, 0
         self.transcript = b""
+        self.server_numbers: list[bytes] = []
+        """Nonces of the server's protected records, in the order in which they came."""
 
     # The handshake, flight by flight; each is sent again until its answer is whole.
 
@@ -166,6 +168,7 @@ class DtlsClient:
                 found.append((type_, body))
                 continue
             assert bool(cid) == (self.uses_cid and bool(self.cid)), "a connection id where it was agreed on"
+            self.server_numbers.append(body[:8])
             size = len(body) - 8 - (8 if self.suite == CCM_8 else 16)
             aad = number + bytes([type_, 0xFE, 0xFD]) + struct.pack("!H", size)
             if cid:

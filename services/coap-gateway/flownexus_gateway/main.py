@@ -46,6 +46,7 @@ from flownexus_gateway.transport.coap import CoapDispatcher
 from flownexus_gateway.transport.dtls import openssl_private
 from flownexus_gateway.transport.dtls.dtls_socket import DtlsSocket
 from flownexus_gateway.transport.dtls.handshakes import Contexts
+from flownexus_gateway.transport.dtls.session_store import PURPOSE
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.transport.sockets import Sockets
 from flownexus_gateway.uplink.uplink import Uplink
@@ -174,10 +175,12 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     keys = settings.credentials_key
     credentials = LiveCredentials(None if keys is None else Sealer(keys, CREDENTIALS))
     metrics.CREDENTIALS_REVISION.set_function(lambda: credentials.revision)
-    dtls = None
+    dtls = sessions = None
     if sockets.secure is not None and contexts is not None:
         dtls = DtlsSocket(sockets.secure, contexts, settings.dtls_options, credentials)
         sockets.find_session = dtls.session_of
+        if keys is not None and settings.dtls_connection_ids:
+            sessions = dtls.keep_sessions(js, Sealer(keys, PURPOSE), gateway_id)
     store = RegistrationStore(js, table, sockets, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, Entitlement(credentials), gateway_id)
     saver = Saver(registrar)
@@ -241,6 +244,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
 
     await publisher.start()
     for bucket in buckets:
+        if bucket is buckets[-1] and sessions is not None:
+            log.info("dtls.sessions_taken_up", sessions=await sessions.load())
         bucket.start()
         await bucket.loaded()
     store.loaded()
@@ -256,6 +261,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     if dtls is not None:
         dtls.start(dispatcher.receive)
         tasks.append(asyncio.create_task(dtls.run()))
+        if sessions is not None:
+            tasks.append(asyncio.create_task(sessions.run()))
     state.is_loaded = state.has_served = True
     log.info("gateway.listening", ports=sockets.ports, registrations=len(table), credentials=len(credentials))
 
@@ -274,6 +281,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 await saver.flush()
+                if sessions is not None:
+                    await sessions.stop()
     await publisher.drain(DRAIN_S / 2)
     for task in tasks:
         task.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from flownexus_gateway import metrics
 from flownexus_gateway.transport.dtls.authentication import Identity
@@ -10,17 +10,28 @@ from flownexus_gateway.transport.dtls.records import ContentType
 from flownexus_gateway.transport.dtls.session import Session
 from flownexus_gateway.transport.peer import Peer
 
+LOW = 128
+"""So few numbers of records left, more are wanted."""
+
+MAX_WAITING = 8
+"""Datagrams that wait for numbers; after a restart the first answers do."""
+
+OnLow = Callable[["Association"], None]
+
 
 class Association(Peer):
     """Equal to itself alone: where its address changes, it stays the same peer. `heard_at` in Unix seconds."""
 
-    __slots__ = ("authenticated", "ended", "heard_at", "path", "session")
+    __slots__ = ("authenticated", "ended", "heard_at", "id", "on_low", "path", "revision", "session", "waiting")
 
     def __init__(self, session: Session, authenticated: Identity, path: Peer, now: float) -> None:
         super().__init__(path.socket_address, path.local, path.transmit)
         self.session, self.authenticated, self.path = session, authenticated, path
         self.heard_at = now
         self.ended = False
+        self.id, self.revision = "", 0
+        self.on_low: OnLow = _nothing
+        self.waiting: list[bytes] = []
 
     __hash__ = object.__hash__
 
@@ -53,16 +64,32 @@ class Association(Peer):
 
     def send(self, data: bytes) -> None:
         """Send one datagram; it is lost where there is no session any more, or the device takes none so large."""
-        record = None
-        if not self.ended and len(data) <= self.session.keys.max_plain_bytes:
-            record = self.session.seal(ContentType.APPLICATION_DATA, data)
-        if record is None:
+        session = self.session
+        if self.ended or len(data) > session.keys.max_plain_bytes:
             metrics.UNSENT_RECORDS.inc()
-        else:
+            return
+        record = session.seal(ContentType.APPLICATION_DATA, data)
+        if record is not None:
             self.path.send(record)
+        elif len(self.waiting) < MAX_WAITING:
+            self.waiting.append(data)
+        else:
+            metrics.UNSENT_RECORDS.inc()
+        if session.write_limit - session.next_write < LOW:
+            self.on_low(self)
+
+    def send_waiting(self) -> None:
+        """Send what waited for numbers."""
+        waiting, self.waiting = self.waiting, []
+        for data in waiting:
+            self.send(data)
 
     def alert(self, level: int, description: int) -> None:
         """Send an alert. RFC 5246, 7.2."""
         record = self.session.alert(level, description)
         if record is not None:
             self.path.send(record)
+
+
+def _nothing(_: Association) -> None:
+    """There are numbers enough."""

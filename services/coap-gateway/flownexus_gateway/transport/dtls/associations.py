@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 Deliver = Callable[[bytes, Association], None]
 """Takes what a device sent."""
 
+Told = Callable[[Association], None]
+
 _CLIENT_HELLO = b"\x01"
 
 
@@ -41,6 +43,10 @@ class Associations:
         self._by_address: dict[SocketAddress, Association] = {}
         self._by_cid: dict[bytes, Association] = {}
         self._by_endpoint: dict[str, list[Association]] = {}
+        self.on_begun: Told = _nothing
+        self.on_heard: Told = _nothing
+        self.on_low: Told = _nothing
+        self.on_ended: Told = _nothing
 
     def __iter__(self) -> Iterator[Association]:
         return iter([one for several in self._by_endpoint.values() for one in several])
@@ -63,21 +69,40 @@ class Associations:
         session, identity, path = done.session, done.identity, done.path
         association = Association(session, identity, path, now)
         cid = session.keys.read_cid
+        self._put(association)
+        self.on_begun(association)
+        log.info("dtls.established", peer=repr(path), who=identity.name, endpoint=identity.endpoint,
+                 connection_id=bool(cid))  # fmt: skip
+        return association
+
+    def restore(self, association: Association, id_: str, revision: int, now: float) -> Association | None:
+        """One that was kept; None where its credential counts no more, or its device has another one at its place."""
+        association.id, association.revision = id_, revision
+        cid = association.session.keys.read_cid
+        is_taken = cid in self._by_cid if cid else association.socket_address in self._by_address
+        if is_taken:
+            return None
+        if self._authentication.standing(association.authenticated, now) is not None:
+            self.on_ended(association)
+            return None
+        self._put(association)
+        return association
+
+    def _put(self, association: Association) -> None:
+        association.on_low = self.on_low
+        cid = association.session.keys.read_cid
         if cid:
             self._by_cid[cid] = association
         else:
-            former = self._by_address.get(path.socket_address)
+            former = self._by_address.get(association.socket_address)
             if former is not None:
                 self.end(former, "replaced")
-            self._by_address[path.socket_address] = association
-        others = self._by_endpoint.setdefault(identity.endpoint, [])
+            self._by_address[association.socket_address] = association
+        others = self._by_endpoint.setdefault(association.endpoint, [])
         others.append(association)
         while len(others) > MAX_ASSOCIATIONS_OF_A_DEVICE:
             self.end(min(others, key=lambda one: one.heard_at), "replaced")
         metrics.ASSOCIATIONS.set(len(self))
-        log.info("dtls.established", peer=repr(path), who=identity.name, endpoint=identity.endpoint,
-                 connection_id=bool(cid))  # fmt: skip
-        return association
 
     def open(self, association: Association, records: Iterable[Record], path: Peer, now: float) -> list[Opened]:
         """What is in the records of an association; it is where the newest of them came from."""
@@ -89,8 +114,10 @@ class Associations:
                 continue
             all_opened.append(opened)
             association.heard_at = now
-            if opened.is_newest and path != association.path:
+            if opened.is_newest:
                 association.move(path)
+        if all_opened:
+            self.on_heard(association)
         return all_opened
 
     def handle(self, association: Association, all_opened: Iterable[Opened], deliver: Deliver) -> None:
@@ -117,9 +144,13 @@ class Associations:
                 association.alert(FATAL, ACCESS_DENIED)
                 self.end(association, str(refusal))
 
-    def end(self, association: Association, reason: str) -> None:
-        """Nothing comes from it and nothing goes to it any more."""
+    def end(self, association: Association, reason: str, *, is_gone: bool = True) -> None:
+        """Nothing comes from it and nothing goes to it any more; `is_gone`: nor anywhere else."""
+        if association.ended:
+            return
         association.ended = True
+        if is_gone:
+            self.on_ended(association)
         identity = association.authenticated
         others = self._by_endpoint[identity.endpoint]
         others.remove(association)
@@ -138,3 +169,7 @@ class Associations:
             self.end(association, "closed by the device")
         elif level == FATAL:
             self.end(association, f"alert {description} of the device")
+
+
+def _nothing(_: Association) -> None:
+    """Nobody keeps associations."""

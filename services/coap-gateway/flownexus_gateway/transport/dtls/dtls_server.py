@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flownexus_gateway import metrics
 from flownexus_gateway.transport.dtls.association import Association
 from flownexus_gateway.transport.dtls.associations import Associations, Deliver
@@ -15,11 +17,16 @@ RECHECK_S = 30.0
 """Credentials expire by themselves."""
 
 
+LookUp = Callable[[bytes, Callable[[], None]], None]
+"""Looks for the session of a connection id elsewhere, and calls once it is there."""
+
+
 class DtlsServer:
     """`receive` takes every datagram, `deliver` gets what devices sent. Times in Unix seconds."""
 
     def __init__(self, contexts: Contexts, authentication: Authentication, mtu: int, now: float) -> None:
         self.deliver: Deliver = _drop
+        self.look_up: LookUp | None = None
         self.handshakes = Handshakes(contexts, authentication, mtu, now)
         self.associations = Associations(authentication)
         self._recheck_at = 0.0
@@ -47,6 +54,8 @@ class DtlsServer:
                 return
         if begun is not None:
             self._go_on(begun, records, path, now)
+        elif association is None and cid is not None and self.look_up is not None:
+            self.look_up(cid, lambda: self.receive(datagram, path, now))
         elif association is None:
             metrics.DISCARDED_RECORDS.labels("unknown").inc()
 

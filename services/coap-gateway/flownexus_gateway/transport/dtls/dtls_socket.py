@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from nats.js import JetStreamContext
+
 from flownexus_gateway.transport.dtls.authentication import Authentication
 from flownexus_gateway.transport.dtls.certificate_names import NamedBy
 from flownexus_gateway.transport.dtls.dtls_server import DtlsServer
 from flownexus_gateway.transport.dtls.handshakes import Contexts
 from flownexus_gateway.transport.dtls.openssl_context import ServerCertificate, ServerContext
+from flownexus_gateway.transport.dtls.session_store import SessionStore
 from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.transport.udp_socket import UdpSocket
 from flownexus_runtime.live_credentials import LiveCredentials
+from flownexus_runtime.sealing import Sealer
 
 INTERVAL_S = 0.2
 """Handshakes are looked after so often."""
@@ -45,6 +49,15 @@ class DtlsSocket:
         authentication = Authentication(credentials, options.named_by)
         self.server = DtlsServer(contexts, authentication, options.mtu, time.time())
         credentials.on_change = lambda _: self.server.credentials_changed()
+
+    def keep_sessions(self, js: JetStreamContext, sealer: Sealer, gateway_id: str) -> SessionStore:
+        """Keep sessions beyond this process from now on."""
+        associations = self.server.associations
+        store = SessionStore(js, sealer, associations, self._udp.peer, gateway_id)
+        associations.on_begun, associations.on_heard = store.begin, store.changed
+        associations.on_low, associations.on_ended = store.soon, store.ended
+        self.server.look_up = store.look_up
+        return store
 
     def start(self, receive: Receive) -> None:
         """Begin to read; `receive` gets each datagram of CoAP and the association it came in."""
