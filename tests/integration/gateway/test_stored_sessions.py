@@ -30,7 +30,7 @@ def profile() -> ObservationProfile:
     return TEMPERATURE
 
 
-async def kept(js: JetStreamContext, count: int = 1) -> None:
+async def kept(js: JetStreamContext, count: int = 1) -> list[int]:
     """Wait until so many sessions are in the bucket."""
     bucket = await js.key_value(Bucket.DTLS_SESSIONS)
 
@@ -38,7 +38,7 @@ async def kept(js: JetStreamContext, count: int = 1) -> None:
         values = (await bucket.status()).values
         return [values] if values >= count else []
 
-    assert await until(there, what=f"{count} sessions in the bucket")
+    return await until(there, what=f"{count} sessions in the bucket")
 
 
 def notify(client: SecureDevice, token: bytes, sequence: int) -> None:
