@@ -43,6 +43,7 @@ class Associations:
         self._by_address: dict[SocketAddress, Association] = {}
         self._by_cid: dict[bytes, Association] = {}
         self._by_endpoint: dict[str, list[Association]] = {}
+        self._count = 0
         self.on_begun: Told = _nothing
         self.on_heard: Told = _nothing
         self.on_low: Told = _nothing
@@ -52,7 +53,7 @@ class Associations:
         return iter([one for several in self._by_endpoint.values() for one in several])
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_endpoint.values()))
+        return self._count
 
     def of_address(self, address: SocketAddress) -> Association | None:
         return self._by_address.get(address)
@@ -100,6 +101,7 @@ class Associations:
             self._by_address[association.socket_address] = association
         others = self._by_endpoint.setdefault(association.endpoint, [])
         others.append(association)
+        self._count += 1
         while len(others) > MAX_ASSOCIATIONS_OF_A_DEVICE:
             self.end(min(others, key=lambda one: one.heard_at), "replaced")
         metrics.ASSOCIATIONS.set(len(self))
@@ -154,6 +156,7 @@ class Associations:
         identity = association.authenticated
         others = self._by_endpoint[identity.endpoint]
         others.remove(association)
+        self._count -= 1
         if not others:
             del self._by_endpoint[identity.endpoint]
         self._by_cid.pop(association.session.keys.read_cid, None)
