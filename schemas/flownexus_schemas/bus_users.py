@@ -134,6 +134,7 @@ PERMISSIONS: dict[BusUser, Permissions] = {
         subjects.ALL_DESIRED,
         subjects.ALL_OPERATIONS_ALIVE,
         subjects.ALL_GATEWAY_REQUESTS,
+        subjects.ANY_GATEWAY_REQUEST,
         subjects.ALL_GATEWAYS_ALIVE,
     )
     .subscribes(subjects.ALL_OPERATIONS_ALIVE, subjects.ALL_EVENTS, subjects.ALL_FIRMWARE_PROGRESS)

@@ -40,6 +40,14 @@ class Command(Frozen):
         default=None, description="The operation that this is an attempt of: the device's answer is then kept."
     )
     operation_attempt: int | None = Field(default=None, ge=1, description="Which attempt of the operation this is.")
+    send_by: AwareDatetime | None = Field(
+        default=None, description="Not sent to the device any more from then on; null: however long others take before."
+    )
+
+    @property
+    def goes_on_s(self) -> float:
+        """Seconds that it may take, once it is sent, beside `timeout_s`."""
+        return 0.0
 
 
 class ReadResource(Command):
@@ -169,6 +177,10 @@ class PushFirmware(Command):
     slice_s: float = Field(default=10.0, gt=0, le=300)
     instance: FirmwareInstance = 0
 
+    @property
+    def goes_on_s(self) -> float:
+        return self.slice_s
+
 
 AnyCommand = Annotated[
     ReadResource
@@ -215,11 +227,14 @@ class CommandAnswer(Frozen):
 
 
 class CommandFailure(Frozen):
-    """In place of CommandAnswer: there is no answer of the device to give."""
+    """In place of CommandAnswer: there is no answer of the device to give.
 
-    error: Literal["not-registered", "unreachable", "no-answer", "invalid", "unavailable"] = Field(
-        description="unreachable: nothing was sent, as the device has no DTLS session until it speaks again."
-    )
+    `no-answer` and `answer-lost`: the device may have done it. At all others it was not asked.
+    """
+
+    error: Literal[
+        "not-registered", "unreachable", "no-answer", "invalid", "unavailable", "not-sent", "answer-lost"
+    ] = Field(description="unreachable: the device has no DTLS session until it speaks again.")
     reason: str
 
 

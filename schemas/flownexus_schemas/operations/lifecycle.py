@@ -1,6 +1,7 @@
 """The life of an operation: which happening leads from which state to which. Pure; the clock is an argument.
 
-QUEUED -> SENDING -> CONFIRMED | FAILED, or back to QUEUED; QUEUED -> CANCELLED | EXPIRED.
+QUEUED -> SENDING -> CONFIRMED | FAILED, or back to QUEUED; QUEUED -> CANCELLED | EXPIRED. QUEUED -> CONFIRMED | FAILED
+where the answer to an attempt came after the attempt had counted as unanswered.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ TRANSITIONS: dict[tuple[OperationStatus, type[Happening]], OperationStatus] = {
     (Status.QUEUED, Dispatched): Status.SENDING,
     (Status.QUEUED, Cancelled): Status.CANCELLED,
     (Status.QUEUED, Expired): Status.EXPIRED,
+    (Status.QUEUED, Confirmed): Status.CONFIRMED,
+    (Status.QUEUED, Refused): Status.FAILED,
     (Status.SENDING, Confirmed): Status.CONFIRMED,
     (Status.SENDING, Refused): Status.FAILED,
     (Status.SENDING, Unanswered): Status.QUEUED,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from flownexus_api.bus import Bus
 from flownexus_api.errors import NotAnswered
 from flownexus_schemas import subjects
@@ -9,7 +11,10 @@ from flownexus_schemas.commands import Command, CommandAnswer, CommandFailure, a
 from flownexus_schemas.errors import Conflict, FlowNexusError, InvalidRequest, Unavailable
 
 QUEUE_S = 60.0
-"""Seconds that a request may wait in gateways for those before it to the same device."""
+"""Seconds that a request may wait in gateways for those before it to the same device; it is not sent after that."""
+
+REPLY_S = 5.0
+"""Seconds that the reply may be on its way."""
 
 
 async def ask_device(bus: Bus, gateway: str, command: Command) -> CommandAnswer:
@@ -19,8 +24,9 @@ async def ask_device(bus: Bus, gateway: str, command: Command) -> CommandAnswer:
     Raises NotAnswered where the device is silent, Conflict where the gateway does not know it, InvalidRequest where
     the command cannot be sent to it, Unavailable where the gateway or NATS is away.
     """
+    command = command.model_copy(update={"send_by": datetime.now(UTC) + timedelta(seconds=QUEUE_S)})
     payload = command.model_dump_json().encode()
-    timeout_s = command.timeout_s + QUEUE_S
+    timeout_s = QUEUE_S + command.timeout_s + REPLY_S
     reply = await bus.request(payload, timeout_s, subjects.gateway_request(gateway), subjects.ANY_GATEWAY_REQUEST)
     if reply is None:
         raise Unavailable(f"The gateway {gateway} of this device is away; try again shortly.")
@@ -40,5 +46,7 @@ def _refusal(failure: CommandFailure) -> FlowNexusError:
             return NotAnswered(f"The device did not answer: {failure.reason}.")
         case "invalid":
             return InvalidRequest(failure.reason)
-        case "unavailable":
+        case "unavailable" | "answer-lost":
             return Unavailable(failure.reason)
+        case "not-sent":
+            return Unavailable(f"The device was not asked: {failure.reason}. Try again shortly.")

@@ -33,7 +33,7 @@ COLUMNS: tuple[Any, ...] = (
     Kept.answer,
 )
 
-_OF_THE_ENVELOPE = frozenset({"endpoint", "operation", "operation_id", "operation_attempt"})
+_OF_THE_ENVELOPE = frozenset({"endpoint", "operation", "operation_id", "operation_attempt", "send_by"})
 
 
 class OperationValue(BaseModel):

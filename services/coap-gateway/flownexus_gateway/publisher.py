@@ -7,6 +7,7 @@ number is bounded, and each has a deadline. Order is kept.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable
@@ -167,9 +168,9 @@ class Publisher:
                 kept(False)
 
 
-async def until_kept(publish: Callable[[Kept], object]) -> None:
-    """Publish again and again until it is kept. Raises Unavailable after ATTEMPTS."""
-    for _ in range(ATTEMPTS):
+async def until_kept(publish: Callable[[Kept], object], attempts: int | None = ATTEMPTS) -> None:
+    """Publish again and again until it is kept, without end where `attempts` is None. Raises Unavailable after them."""
+    for _ in itertools.count() if attempts is None else range(attempts):
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         publish(partial(_settle, answer))
         if await answer:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from flownexus_operations import metrics
-from flownexus_operations.gateway_watch import GatewayWatch
-from flownexus_operations.gateways import MARGIN_S, GatewayAway, ask, process_of
-from flownexus_operations.listening import Listeners, Way
+from flownexus_operations.agenda import Agenda
+from flownexus_operations.attempts import Attempts
+from flownexus_operations.gateways import MARGIN_S, is_any_there
+from flownexus_operations.listening import Listeners
 from flownexus_operations.pauses import Pauses
+from flownexus_operations.places import Places
 from flownexus_operations.queues import EndpointQueue, Queued, Queues, is_over
 from flownexus_operations.replicas import Replicas
 from flownexus_operations.transitions import Overtaken, Transitions
@@ -24,23 +27,21 @@ from flownexus_schemas.errors import Unavailable
 from flownexus_schemas.operations.lifecycle import (
     Dispatched,
     Expired,
-    GivenUp,
     Happening,
     NotSent,
-    Unanswered,
     after_answer,
     after_silence,
 )
 from flownexus_schemas.operations.messages import KeptAnswer
-from flownexus_schemas.operations.operation import Operation, OperationStatus
+from flownexus_schemas.operations.operation import OperationStatus
 
 log = structlog.get_logger(__name__)
 
 TAKE_OVER_GRACE_S = 5.0
 """After the end of an attempt: clocks of two machines differ, and its own sender comes first."""
 
-KEPT_S = 2.0
-"""What a gateway kept before it died is known here after this."""
+OVERTAKEN_S = 5.0
+"""What overtook a transition comes from the stream within this, unless it was removed from there."""
 
 RETRY_S = 1.0
 _TICK_S = 0.25
@@ -55,6 +56,7 @@ class Dispatcher:
         self,
         *,
         client: Client,
+        js: JetStreamContext,
         queues: Queues,
         listeners: Listeners,
         replicas: Replicas,
@@ -64,13 +66,12 @@ class Dispatcher:
         self._client, self._queues, self._listeners = client, queues, listeners
         self._replicas, self._transitions = replicas, transitions
         # Those that sleep take long to answer: those that are awake for seconds do not wait for them.
-        self._free, self._free_asleep = asyncio.Semaphore(in_flight), asyncio.Semaphore(in_flight)
+        self._pauses, self._places, self._places_asleep = Pauses(), Places(in_flight), Places(in_flight)
+        self._attempts = Attempts(client, js, listeners, self._pauses)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._attempts: dict[str, asyncio.Future[KeptAnswer]] = {}
-        self._due: list[tuple[float, str]] = []
-        self._pauses = Pauses()
-        self._watch = GatewayWatch(lambda gateway: process_of(client, gateway))
+        self._overtaken: dict[str, tuple[int, float]] = {}
+        self._agenda = Agenda()
         self.is_ready = False
 
     def look(self, endpoint: str) -> None:
@@ -92,20 +93,16 @@ class Dispatcher:
             self.look(endpoint)
 
     def kept(self, queued: Queued, answer: KeptAnswer) -> None:
-        """A gateway kept the device's answer to the attempt that is under way."""
-        waiting = self._attempts.get(queued.operation.id)
-        if waiting is None:
+        """A gateway kept the device's answer to an attempt: the one under way, or one that is over."""
+        if not self._attempts.kept(answer):
             self.look(queued.operation.endpoint)
-        elif not waiting.done():
-            waiting.set_result(answer)
 
     async def run(self) -> None:
         """Look again at endpoints whose time has come, for ever."""
         while True:
             await asyncio.sleep(_TICK_S)
-            now = time.time()
-            while self._due and self._due[0][0] <= now:
-                self.look(heapq.heappop(self._due)[1])
+            for endpoint in self._agenda.due(time.time()):
+                self.look(endpoint)
             metrics.OPEN.set(len(self._queues))
             metrics.IN_FLIGHT.set(len(self._attempts))
 
@@ -119,10 +116,6 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def at(self, when: float, endpoint: str) -> None:
-        """Look at the endpoint then. Unix seconds."""
-        heapq.heappush(self._due, (when, endpoint))
-
     async def _care_for(self, endpoint: str) -> None:
         while self.is_ready:
             self._again.discard(endpoint)
@@ -130,24 +123,46 @@ class Dispatcher:
             step = None if queue is None else self._next_step(endpoint, queue)
             if queue is None or step is None:
                 if endpoint not in self._again:
+                    self._note_expiry(endpoint, queue)
                     return
                 continue
             before = queue.last_sequence
             try:
                 await step()
+                self._overtaken.pop(endpoint, None)
             except Overtaken:
                 # What overtook it is taken from the stream, and looked at then, unless it was already.
                 if queue.last_sequence == before and endpoint not in self._again:
+                    await self._wait_for_what_overtook(endpoint, before)
                     return
             except Unavailable as error:
                 log.warning("operation.postponed", endpoint=endpoint, reason=str(error))
-                self.at(time.time() + RETRY_S, endpoint)
+                self._agenda.at(time.time() + RETRY_S, endpoint)
                 return
+
+    def _note_expiry(self, endpoint: str, queue: EndpointQueue | None) -> None:
+        expiry = None if queue is None else queue.next_expiry
+        if expiry is not None:
+            self._agenda.at(expiry.timestamp(), endpoint)
+
+    async def _wait_for_what_overtook(self, endpoint: str, last_sequence: int) -> None:
+        """Where nothing comes, what a transition rests on may be in the stream no more: it is read again."""
+        now = time.time()
+        since = self._overtaken.get(endpoint)
+        if since is None or since[0] != last_sequence:
+            self._overtaken[endpoint] = since = last_sequence, now
+        if now - since[1] >= OVERTAKEN_S:
+            del self._overtaken[endpoint]
+            await self._transitions.read_again(endpoint)
+            now -= OVERTAKEN_S
+        self._agenda.at(now + OVERTAKEN_S, endpoint)
 
     def _next_step(self, endpoint: str, queue: EndpointQueue) -> Step | None:
         now = datetime.now(UTC)
         for queued in queue.operations.values():
             operation = queued.operation
+            if operation.status is OperationStatus.QUEUED and queued.answer is not None:
+                return partial(self._transitions.append, queued, after_answer(queued.answer.answer), now)
             if operation.status is OperationStatus.QUEUED and is_over(operation, now):
                 return partial(self._transitions.append, queued, Expired(), now)
             if operation.status is OperationStatus.SENDING:
@@ -159,9 +174,11 @@ class Dispatcher:
         if way is None:
             return None
         if (until := self._pauses.until(way.gateway, now.timestamp())) is not None:
-            self.at(until, endpoint)
+            self._agenda.at(until, endpoint)
             return None
-        return partial(self._send, queued_next, self._free if way.asleep_s is None else self._free_asleep)
+        if self._pauses.is_away(way.gateway):
+            return partial(self._look_for, way.gateway)
+        return partial(self._send, queued_next, self._places if way.asleep_s is None else self._places_asleep)
 
     def _left_behind(self, queued: Queued, now: datetime) -> Step | None:
         """What to do about an attempt that no task of ours is at."""
@@ -170,13 +187,18 @@ class Dispatcher:
         if attempt is None:
             return None
         if attempt.sender == self._replicas.own:
-            # Its append was not known to be kept, so it was not sent.
-            return partial(self._transitions.append, queued, NotSent("the bus was away"), now)
+            happening: Happening = (
+                after_silence(operation, f"{attempt.sender} failed")
+                if self._attempts.was_begun(operation.id)
+                # Its append was not known to be kept, so it was not sent.
+                else NotSent("the bus was away")
+            )
+            return partial(self._settle, queued, happening)
         if queued.answer is not None and not self._replicas.is_alive(attempt.sender):
             return partial(self._transitions.append, queued, after_answer(queued.answer.answer), now)
         over = attempt.ends_at + timedelta(seconds=TAKE_OVER_GRACE_S)
         if now < over:
-            self.at(over.timestamp(), operation.endpoint)
+            self._agenda.at(over.timestamp(), operation.endpoint)
             return None
         happening = (
             after_silence(operation, f"{attempt.sender} went away before the device's answer")
@@ -185,25 +207,27 @@ class Dispatcher:
         )
         return partial(self._transitions.append, queued, happening, now)
 
-    async def _send(self, queued: Queued, free: asyncio.Semaphore) -> None:
+    async def _look_for(self, gateway: str) -> None:
+        """Whether a gateway that was away is back, or another one there: an attempt is two messages of the stream."""
+        self._pauses.failed(gateway, time.time())
+        if await is_any_there(self._client, (gateway, *self._listeners.gateways() - {gateway})):
+            self._pauses.worked(gateway)
+            self.look_at_all()
+
+    async def _send(self, queued: Queued, places: Places) -> None:
         operation = queued.operation
-        async with free:
+        async with places.one():
             now = datetime.now(UTC)
             way = self._listeners.way_to(operation.endpoint, now.timestamp(), queued.asked_in_vain_at)
             if way is None or is_over(operation, now):
                 return
-            answer: asyncio.Future[KeptAnswer] = asyncio.get_running_loop().create_future()
-            self._attempts[operation.id] = answer
-            try:
-                timeout_s = max(operation.command.timeout_s, way.asleep_s or 0.0)
-                ends_at = now + timedelta(seconds=timeout_s + MARGIN_S)
-                dispatched = Dispatched(self._replicas.own, way.gateway, ends_at, asleep_s=way.asleep_s)
-                operation = await self._transitions.append(queued, dispatched, now)
-                happening = await self._outcome(operation, way, timeout_s, answer)
-                metrics.ATTEMPT_SECONDS.observe((datetime.now(UTC) - now).total_seconds())
-                await self._settle(queued, happening)
-            finally:
-                del self._attempts[operation.id]
+            timeout_s = max(operation.command.timeout_s, way.asleep_s or 0.0)
+            ends_at = now + timedelta(seconds=timeout_s + operation.command.goes_on_s + MARGIN_S)
+            dispatched = Dispatched(self._replicas.own, way.gateway, ends_at, asleep_s=way.asleep_s)
+            operation = await self._transitions.append(queued, dispatched, now)
+            happening = await self._attempts.outcome(operation, way, timeout_s)
+        metrics.ATTEMPT_SECONDS.observe((datetime.now(UTC) - now).total_seconds())
+        await self._settle(queued, happening)
         log.info(
             "operation.attempted",
             endpoint=operation.endpoint,
@@ -212,63 +236,33 @@ class Dispatcher:
             happening=type(happening).__name__,
         )
 
-    async def _outcome(
-        self, operation: Operation, way: Way, timeout_s: float, kept: asyncio.Future[KeptAnswer]
-    ) -> Happening:
-        """What the gateway replies; where the bus lost the reply, what it kept, until nothing can come any more."""
-        asked_at = time.time()
-        async with self._watch.replaced(way.gateway) as replaced:
-            replying = asyncio.create_task(self._reply(operation, way.gateway, timeout_s, kept))
-            replacing = asyncio.create_task(replaced.wait())
-            try:
-                await asyncio.wait({replying, replacing}, return_when=asyncio.FIRST_COMPLETED)
-                if not replying.done():
-                    # The device is not silent: it is asked again at once, unless its answer was kept.
-                    await asyncio.wait({kept}, timeout=KEPT_S)
-                    reason = f"gateway {way.gateway} was started again before the device's answer"
-                    return after_answer(kept.result().answer) if kept.done() else after_silence(operation, reason)
-                happening = replying.result()
-            except GatewayAway as error:
-                self._pauses.failed(way.gateway, time.time())
-                return NotSent(str(error))
-            finally:
-                replying.cancel()
-                replacing.cancel()
-        self._pauses.worked(way.gateway)
-        if isinstance(happening, Unanswered | GivenUp | NotSent):
-            # One that woke up while it was waited for is asked again in the time that it is awake.
-            self._listeners.silent(operation.endpoint, time.time() if way.asleep_s is None else asked_at)
-        return happening
-
-    async def _reply(
-        self, operation: Operation, gateway: str, timeout_s: float, kept: asyncio.Future[KeptAnswer]
-    ) -> Happening:
-        """Raises GatewayAway."""
-        happening = await ask(self._client, gateway, operation, timeout_s)
-        if happening is not None:
-            return happening
-        assert operation.attempt is not None
-        try:
-            async with asyncio.timeout(max(0.0, operation.attempt.ends_at.timestamp() - time.time())):
-                return after_answer((await asyncio.shield(kept)).answer)
-        except TimeoutError:
-            return after_silence(operation, f"gateway {gateway} did not reply")
-
     async def _settle(self, queued: Queued, happening: Happening) -> None:
-        """Keep the outcome, however long the bus is away: it is known only here."""
-        while True:
-            try:
-                await self._transitions.append(queued, happening, datetime.now(UTC))
-            except Unavailable as error:
-                log.warning("operation.outcome_waits", endpoint=queued.operation.endpoint, reason=str(error))
+        """Keep the outcome, however long the bus is away: it is known only here. Raises Overtaken where another replica
+        ended the attempt.
+        """
+        operation, refused = queued.operation, 0
+        try:
+            while True:
+                try:
+                    await self._transitions.append(queued, happening, datetime.now(UTC))
+                    return
+                except Unavailable as error:
+                    log.warning("operation.outcome_waits", endpoint=operation.endpoint, reason=str(error))
+                except Overtaken:
+                    refused += 1
                 await asyncio.sleep(RETRY_S)
-            else:
-                return
+                if refused * RETRY_S >= OVERTAKEN_S:
+                    with suppress(Unavailable):
+                        await self._transitions.read_again(operation.endpoint)
+                if self._queues.find(operation.endpoint, operation.id) is not queued or queued.operation != operation:
+                    raise Overtaken
+        finally:
+            self._attempts.settled(operation.id)
 
     def _done(self, endpoint: str, task: asyncio.Task[None]) -> None:
         del self._tasks[endpoint]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("operation.failed_to_care", endpoint=endpoint, exc_info=error)
-            self.at(time.time() + RETRY_S, endpoint)
+            self._agenda.at(time.time() + RETRY_S, endpoint)
         elif endpoint in self._again:
             self.look(endpoint)

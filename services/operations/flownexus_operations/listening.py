@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from flownexus_schemas.lwm2m.queue_mode import Presence, Status
 from flownexus_schemas.registrations import StoredRegistration
 
 log = structlog.get_logger(__name__)
+
+CLOCKS_S = 5.0
+"""What the clocks of a gateway and of this machine may differ by: a registration seen so long ago, or ahead, is new."""
 
 Heard = Callable[[str], None]
 """Told the endpoint of which something was heard."""
@@ -67,9 +71,17 @@ class Listener:
 class Listeners:
     """Follows the registrations bucket and the signs of life; `on_heard` is told of each of these."""
 
-    def __init__(self, on_heard: Heard) -> None:
+    def __init__(self, on_heard: Heard, clock: Callable[[], float] = time.time) -> None:
         self._by_endpoint: dict[str, Listener] = {}
-        self._on_heard = on_heard
+        self._on_heard, self._clock = on_heard, clock
+
+    def is_registered(self, endpoint: str) -> bool:
+        """Whether a registration of it is stored."""
+        return endpoint in self._by_endpoint
+
+    def gateways(self) -> set[str]:
+        """Those that hold a registration."""
+        return {listener.gateway for listener in self._by_endpoint.values()}
 
     def way_to(self, endpoint: str, now: float, asked_at: float | None = None) -> Way | None:
         """How it is reached now; None where it is not.
@@ -109,6 +121,7 @@ class Listeners:
             return
         known = self._by_endpoint.get(endpoint)
         registration = stored.registration
+        is_heard = known is None or stored.last_seen_at > known.registered_or_updated
         self._by_endpoint[endpoint] = Listener(
             gateway=registration.gateway,
             queue_mode=registration.queue_mode,
@@ -116,13 +129,21 @@ class Listeners:
             answers_asleep_within_s=registration.answers_asleep_within_s,
             lifetime_s=registration.lifetime_s,
             registered_or_updated=stored.last_seen_at,
-            last_heard=max(stored.last_seen_at, known.last_heard if known is not None else 0.0),
+            last_heard=max(
+                self._by_our_clock(stored.last_seen_at) if is_heard else 0.0,
+                known.last_heard if known is not None else 0.0,
+            ),
             silent_since=known.silent_since if known is not None else 0.0,
         )
         now_known = self._by_endpoint[endpoint]
         if (
             known is None
-            or stored.last_seen_at > known.registered_or_updated
+            or is_heard
             or (known.gateway, known.answers_asleep_within_s) != (now_known.gateway, now_known.answers_asleep_within_s)
         ):
             self._on_heard(endpoint)
+
+    def _by_our_clock(self, seen_at: float) -> float:
+        """Now, where the gateway saw it just now by its own clock: else a silence before could seem to come after."""
+        now = self._clock()
+        return now if abs(now - seen_at) < CLOCKS_S else seen_at

@@ -1,4 +1,4 @@
-"""Gateways that are away are asked again after growing pauses: each attempt is two messages of the stream."""
+"""Gateways that are away are looked for again after growing pauses."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class Pauses:
         """When the gateway may be asked again; None for at once."""
         until = self._paused.get(gateway, (0.0, 0.0))[0]
         return until if until > now else None
+
+    def is_away(self, gateway: str) -> bool:
+        """Whether it took nothing when it was last asked."""
+        return gateway in self._paused
 
     def failed(self, gateway: str, now: float) -> None:
         """It took nothing."""

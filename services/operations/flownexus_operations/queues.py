@@ -12,12 +12,18 @@ from flownexus_schemas.operations.operation import Operation, OperationStatus
 
 @dataclass(slots=True)
 class Queued:
-    """An open operation. `sequence` is that of its newest message, `first_sequence` gives its place among equals."""
+    """An open operation. `sequence` is that of its newest message, `first_sequence` gives its place among equals;
+    `answer` is what the device answered to one of its attempts, also where that came too late for the attempt.
+    """
 
     operation: Operation
     sequence: int
     first_sequence: int
     answer: KeptAnswer | None = None
+
+    @property
+    def is_sending(self) -> bool:
+        return self.operation.status is OperationStatus.SENDING
 
     @property
     def asked_in_vain_at(self) -> float | None:
@@ -37,7 +43,13 @@ class EndpointQueue:
     @property
     def is_sending(self) -> bool:
         """Whether one is in flight: at most one is, whoever sends it."""
-        return any(queued.operation.status is OperationStatus.SENDING for queued in self.operations.values())
+        return any(queued.is_sending for queued in self.operations.values())
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When the time of one that waits is over."""
+        waiting = (queued.operation for queued in self.operations.values() if not queued.is_sending)
+        return min((one.expires_at for one in waiting if one.expires_at is not None), default=None)
 
     def next(self, now: datetime) -> Queued | None:
         """The one whose turn it is: the highest priority, then the first that came."""
@@ -94,23 +106,39 @@ class Queues:
                 self._open += 1
                 queue.operations[operation.id] = Queued(operation, sequence, sequence)
             else:
-                known.operation, known.sequence, known.answer = operation, sequence, None
+                known.operation, known.sequence = operation, sequence
             return
         if known is not None:
-            self._open -= 1
-            del queue.operations[operation.id]
-        if not queue.operations:
-            del self._by_endpoint[operation.endpoint]
+            self._remove(queue, operation)
+
+    def skip(self, endpoint: str, operation_id: str, sequence: int) -> None:
+        """A message that could not be read: what comes after rests on it all the same."""
+        queue = self._by_endpoint.get(endpoint)
+        if queue is None:
+            return
+        queue.last_sequence = max(queue.last_sequence, sequence)
+        queued = queue.operations.get(operation_id)
+        if queued is not None:
+            queued.sequence = max(queued.sequence, sequence)
+
+    def forget(self, queued: Queued) -> None:
+        """Its messages are in the stream no more."""
+        queue = self._by_endpoint.get(queued.operation.endpoint)
+        if queue is not None and queue.operations.get(queued.operation.id) is queued:
+            self._remove(queue, queued.operation)
 
     def answered(self, endpoint: str, answer: KeptAnswer) -> Queued | None:
-        """A gateway kept the device's answer; the operation where it still waits for this one."""
+        """A gateway kept the device's answer; the operation where it is open."""
         queued = self.find(endpoint, answer.operation_id)
-        if queued is None or queued.operation.status is not OperationStatus.SENDING:
-            return None
-        if queued.operation.attempts != answer.attempt:
-            return None
-        queued.answer = answer
+        if queued is not None:
+            queued.answer = answer
         return queued
+
+    def _remove(self, queue: EndpointQueue, operation: Operation) -> None:
+        self._open -= 1
+        del queue.operations[operation.id]
+        if not queue.operations:
+            del self._by_endpoint[operation.endpoint]
 
 
 def is_over(operation: Operation, now: datetime) -> bool:

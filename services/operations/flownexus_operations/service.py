@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from flownexus_operations import metrics
+from flownexus_operations.attempts import kept_answer
 from flownexus_operations.desired.asking import Asking
 from flownexus_operations.desired.reconciler import Reconciler
 from flownexus_operations.desired.standings import Standings
@@ -33,8 +34,8 @@ from flownexus_runtime.stream_message import Message
 from flownexus_runtime.stream_reader import ReaderLost, StreamReader
 from flownexus_schemas import subjects
 from flownexus_schemas.desired.standing import parse_desired_event
-from flownexus_schemas.errors import InvalidMessage, InvalidName
-from flownexus_schemas.operations.messages import parse_kept_answer, parse_operation_event
+from flownexus_schemas.errors import InvalidMessage, InvalidName, Unavailable
+from flownexus_schemas.operations.messages import KeptAnswer, parse_kept_answer, parse_operation_event
 from flownexus_schemas.subjects import EventKind, Stream
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ LONGEST_DELAY_S = 5.0
 BATCH = 1000
 GOODBYE = b"goodbye"
 
-_AWAY = (NatsError, JetStreamError, OSError, TimeoutError, ReaderLost)
+_AWAY = (NatsError, JetStreamError, OSError, TimeoutError, ReaderLost, Unavailable)
 
 
 class Operations:
@@ -80,6 +81,7 @@ class Operations:
         transitions = Transitions(js, self._queues, source)
         dispatcher = self._dispatcher = Dispatcher(
             client=client,
+            js=js,
             queues=self._queues,
             listeners=listeners,
             replicas=self._replicas,
@@ -157,40 +159,54 @@ class Operations:
         if info.created != self._stream_created:
             if self._stream_created is not None:
                 log.warning("stream.another", stream=Stream.OPERATIONS)
-                self._queues.clear()
                 assert self._desired is not None
                 self._desired.clear()
                 assert self._firmware is not None
                 self._firmware.clear()
             self._stream_created, self._sequence = info.created, None
-        reader = StreamReader(
-            client,
-            js,
-            Stream.OPERATIONS,
-            after=self._sequence,
-            size=BATCH,
-            subjects=(subjects.ALL_OPERATIONS, subjects.ALL_DESIRED, subjects.ALL_FIRMWARE),
-        )
-        async with reader:
-            assert self._firmware is not None
+        assert self._firmware is not None
+        if self._sequence is None:
+            await self._load(client, js, dispatcher)
+        async with self._reader(client, js, subjects.ALL_OPERATIONS) as reader:
             self._firmware.following(datetime.now(UTC))
-            self._ready_if(reader.pending_at_start == 0, dispatcher)
+            if reader.pending_at_start == 0:
+                self._caught_up()
             while True:
                 for message in await reader.batch():
                     self._take(message, dispatcher)
                     self._sequence = message.sequence
-                    self._ready_if(message.pending == 0, dispatcher)
+                    if message.pending == 0:
+                        self._caught_up()
 
-    def _ready_if(self, caught_up: bool, dispatcher: Dispatcher) -> None:
-        if caught_up:
-            assert self._desired is not None
-            assert self._firmware is not None
-            self._desired.caught_up()
-            self._firmware.caught_up()
-        if caught_up and not dispatcher.is_ready:
-            dispatcher.is_ready = True
-            log.info("operations.working", open=len(self._queues), sequence=self._sequence)
-            dispatcher.look_at_all()
+    def _caught_up(self) -> None:
+        assert self._desired is not None
+        assert self._firmware is not None
+        self._desired.caught_up()
+        self._firmware.caught_up()
+
+    async def _load(self, client: Client, js: JetStreamContext, dispatcher: Dispatcher) -> None:
+        """Everything as it stands, and the answers that gateways kept to what was asked of their devices."""
+        dispatcher.is_ready, last = False, 0
+        self._queues.clear()
+        async with self._reader(client, js, subjects.OPERATION_STATES) as reader:
+            pending = reader.pending_at_start
+            while pending:
+                for message in await reader.batch():
+                    self._take(message, dispatcher)
+                    last, pending = message.sequence, message.pending
+        for endpoint in self._queues:
+            queue = self._queues.of(endpoint)
+            for queued in list(queue.operations.values() if queue is not None else ()):
+                if queued.operation.attempt is not None:
+                    queued.answer = await kept_answer(js, queued.operation)
+        self._sequence = last
+        dispatcher.is_ready = True
+        log.info("operations.working", open=len(self._queues), sequence=last)
+        dispatcher.look_at_all()
+
+    def _reader(self, client: Client, js: JetStreamContext, operations: str) -> StreamReader:
+        filters = (operations, subjects.ALL_DESIRED, subjects.ALL_FIRMWARE)
+        return StreamReader(client, js, Stream.OPERATIONS, after=self._sequence, size=BATCH, subjects=filters)
 
     def _take(self, message: Message, dispatcher: Dispatcher) -> None:
         assert self._desired is not None
@@ -202,26 +218,33 @@ class Operations:
             if subjects.endpoint_of_desired(message.subject) is not None:
                 self._desired.take(parse_desired_event(message.payload).data, message.sequence)
                 return
-            endpoint, _, is_answer = subjects.operation_of_subject(message.subject)
+            endpoint, operation_id, is_answer = subjects.operation_of_subject(message.subject)
+        except (InvalidMessage, InvalidName) as error:
+            _unreadable(message, error)
+            return
+        try:
             if is_answer:
-                answer = parse_kept_answer(message.payload)
-                if self._listeners is not None:
-                    self._listeners.heard(endpoint, answer.received_at.timestamp())
-                queued = self._queues.answered(endpoint, answer)
-                if queued is not None:
-                    dispatcher.kept(queued, answer)
+                self._take_answer(endpoint, parse_kept_answer(message.payload), dispatcher)
                 return
             operation = parse_operation_event(message.payload).data
-        except (InvalidMessage, InvalidName) as error:
-            metrics.UNREADABLE.inc()
-            log.error("operation.unreadable", subject=message.subject, sequence=message.sequence, error=str(error))
+            if (operation.endpoint, operation.id) != (endpoint, operation_id):
+                raise InvalidMessage(f"operation {operation.id} of {operation.endpoint!r} on the subject of another")
+        except InvalidMessage as error:
+            _unreadable(message, error)
+            if not is_answer:
+                self._queues.skip(endpoint, operation_id, message.sequence)
             return
         self._queues.take(operation, message.sequence)
-        if operation.is_open and operation.expires_at is not None:
-            dispatcher.at(operation.expires_at.timestamp(), endpoint)
         dispatcher.look(endpoint)
         self._desired.take_operation(operation)
         self._firmware.take_operation(operation)
+
+    def _take_answer(self, endpoint: str, answer: KeptAnswer, dispatcher: Dispatcher) -> None:
+        if self._listeners is not None:
+            self._listeners.heard(endpoint, answer.received_at.timestamp())
+        queued = self._queues.answered(endpoint, answer)
+        if queued is not None:
+            dispatcher.kept(queued, answer)
 
     def _take_registration(self, key: str, value: bytes | None, revision: int) -> None:
         assert self._desired is not None
@@ -278,3 +301,8 @@ class Operations:
             self._desired.look_at_all()
         if self._firmware is not None:
             self._firmware.look_at_all()
+
+
+def _unreadable(message: Message, error: Exception) -> None:
+    metrics.UNREADABLE.inc()
+    log.error("operation.unreadable", subject=message.subject, sequence=message.sequence, error=str(error))

@@ -234,7 +234,7 @@ async def test_a_request_whose_time_is_over_is_not_sent_again_and_holds_nothing_
         (ReadResource(endpoint="nobody", path="3/0"), "not-registered"),
         (ReadResource(endpoint="device-1", path="3/0", timeout_s=0.2), "no-answer"),
         (WriteResource(endpoint="device-1", path="1/0/1", values=(PathValue(path="1/0/1", value="x"),)), "invalid"),
-        (CancelObservation(endpoint="device-1", paths=("3/0",)), "not-registered"),
+        (CancelObservation(endpoint="device-1", paths=("3/0",)), "invalid"),
     ],
 )
 async def test_what_has_no_answer_of_the_device_says_why(

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from flownexus_schemas import subjects
 from flownexus_schemas.commands import AnyCommand
+from flownexus_schemas.errors import InvalidMessage, InvalidName
 from flownexus_schemas.operations.messages import AnyOperationEvent, OperationRequested, parse_operation_event
 from flownexus_schemas.operations.operation import Operation, OperationStatus
 from flownexus_schemas.profiles import DEFAULT_KEY, ObservationProfile
 from flownexus_schemas.subjects import Bucket, Stream
-from harness.lockstep import LockstepDevice
+from harness.lockstep import LockstepDevice, Silence
 from harness.services import ServiceProcess
 from harness.waiting import until
 from integration.operations.desired import Desired
+
+LINKS = '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</5/0>'
+AWAKE_WINDOW_S = 2
 
 _numbers = itertools.count(1)
 
@@ -48,16 +54,15 @@ class Asked:
         return operation.id
 
     async def history(self, operation_id: str) -> list[AnyOperationEvent]:
-        """Every event of an operation so far."""
+        """Every event of an operation so far; what is no event, and what was removed, is left out."""
         info = await self._js.stream_info(Stream.OPERATIONS)
         found = []
         for sequence in range(1, info.state.last_seq + 1):
-            message = await self._js.get_msg(Stream.OPERATIONS, sequence)
-            if subjects.endpoint_of_desired(message.subject or "") is not None:
-                continue
-            _, name, is_answer = subjects.operation_of_subject(message.subject or "")
-            if name == operation_id and not is_answer:
-                found.append(parse_operation_event(message.data or b""))
+            with suppress(NotFoundError, InvalidMessage, InvalidName):
+                message = await self._js.get_msg(Stream.OPERATIONS, sequence)
+                _, name, is_answer = subjects.operation_of_subject(message.subject or "")
+                if name == operation_id and not is_answer:
+                    found.append(parse_operation_event(message.data or b""))
         return found
 
     async def reaches(self, operation_id: str, status: OperationStatus, attempts: int | None = None) -> Operation:
@@ -95,8 +100,8 @@ def desired(js: JetStreamContext) -> Desired:
 
 @pytest.fixture
 def profile() -> ObservationProfile:
-    """Devices listen for 2 s, unless a test module says otherwise."""
-    return ObservationProfile(awake_window_s=2)
+    """Devices listen for AWAKE_WINDOW_S, unless a test module says otherwise."""
+    return ObservationProfile(awake_window_s=AWAKE_WINDOW_S)
 
 
 @pytest.fixture
@@ -117,6 +122,18 @@ def device(gateway: ServiceProcess) -> Iterator[LockstepDevice]:
 @pytest.fixture
 def operations(gateway: ServiceProcess, service: Callable[..., ServiceProcess]) -> ServiceProcess:
     return service("flownexus_operations")
+
+
+async def asleep(device: LockstepDevice) -> None:
+    """Registered in queue mode, and its awake window over."""
+    device.register(LINKS, "b=U", "Q")
+    await silence(device, AWAKE_WINDOW_S + 0.5)
+
+
+async def silence(device: LockstepDevice, seconds: float) -> None:
+    """The server sends nothing for so long."""
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(seconds))
 
 
 async def served(serve: Callable[[], Any]) -> Any:

@@ -14,9 +14,8 @@ from flownexus_schemas.operations.operation import OperationStatus
 from flownexus_schemas.profiles import ObservationProfile
 from harness.lockstep import CHANGED, GET, METHOD_NOT_ALLOWED, PUT, TEXT, LockstepDevice, Silence
 from harness.services import ServiceProcess
-from integration.operations.conftest import Asked, served
+from integration.operations.conftest import LINKS, Asked, asleep, served, silence
 
-LINKS = '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</5/0>'
 READ = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=2)
 WRITE = WriteResource(
     endpoint="device-1",
@@ -48,12 +47,9 @@ async def test_a_device_that_listens_gets_it_at_once(
 async def test_a_sleeping_device_gets_it_at_its_next_update(
     device: LockstepDevice, operations: ServiceProcess, asked: Asked
 ) -> None:
-    device.register(LINKS, "b=U", "Q")
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(2.5))
+    await asleep(device)
     name = await asked.ask(WRITE)
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(1.0))
+    await silence(device, 1.0)
     assert (await asked.history(name))[-1].data.status is OperationStatus.QUEUED
 
     def serve() -> None:
@@ -70,13 +66,10 @@ async def test_a_sleeping_device_gets_it_at_its_next_update(
 async def test_a_report_published_late_wakes_no_sleeping_device(
     js: JetStreamContext, device: LockstepDevice, operations: ServiceProcess, asked: Asked
 ) -> None:
-    device.register(LINKS, "b=U", "Q")
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(2.5))
+    await asleep(device)
     name = await asked.ask(READ)
     await js.publish("lwm2m.event.device-1.reported", b"{}", headers={"Flownexus-Late": "retry"})
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(1.0))
+    await silence(device, 1.0)
     assert (await asked.history(name))[-1].data.status is OperationStatus.QUEUED
 
     await js.publish("lwm2m.event.device-1.reported", b"{}")
@@ -119,9 +112,7 @@ async def test_three_wake_ups_without_an_answer_are_the_end_and_there_is_no_four
 async def test_operations_of_an_endpoint_go_one_after_the_other_by_priority_then_in_their_order(
     device: LockstepDevice, operations: ServiceProcess, asked: Asked
 ) -> None:
-    device.register(LINKS, "b=U", "Q")
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(2.5))
+    await asleep(device)
     names = [
         await asked.ask(READ.model_copy(update={"path": f"3/0/{resource}"}), priority=priority)
         for resource, priority in ((0, 0), (1, 0), (2, 5))
@@ -144,15 +135,12 @@ async def test_operations_of_an_endpoint_go_one_after_the_other_by_priority_then
 
 
 async def test_what_is_over_is_not_sent(device: LockstepDevice, operations: ServiceProcess, asked: Asked) -> None:
-    device.register(LINKS, "b=U", "Q")
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(2.5))
+    await asleep(device)
     name = await asked.ask(READ, expires_at=datetime.now(UTC) + timedelta(seconds=0.5))
 
     assert (await asked.ends(name)).status is OperationStatus.EXPIRED
     await served(device.update)
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(0.5))
+    await silence(device, 0.5)
 
 
 async def test_an_answer_that_comes_after_the_replica_was_killed_ends_the_operation_without_a_second_request(
@@ -169,7 +157,7 @@ async def test_an_answer_that_comes_after_the_replica_was_killed_ends_the_operat
 
     assert (operation.status, operation.attempts) == (OperationStatus.CONFIRMED, 1)
     with pytest.raises(Silence):
-        await served(lambda: device.receive(0.5))
+        await served(lambda: _nothing_new(device, {request.message_id}))
 
 
 @pytest.mark.parametrize("profile", [ObservationProfile()])
@@ -211,8 +199,7 @@ async def test_two_replicas_send_each_operation_once(
     for name in names:
         assert (await asked.ends(name)).attempts == 1
     assert len(set(message_ids)) == len(names)
-    with pytest.raises(Silence):
-        await served(lambda: device.receive(0.5))
+    await silence(device, 0.5)
 
 
 def _nothing_new(device: LockstepDevice, known: set[int]) -> None:

@@ -78,3 +78,39 @@ def test_a_profile_that_lets_it_be_reached_asleep_has_it_looked_at() -> None:
     assert looked_at == []
     found.apply("e", entry(answers_asleep_within_s=82.0), 3)
     assert looked_at == ["e"]
+
+
+def test_an_update_is_a_sign_of_life_though_the_clock_of_its_gateway_is_behind() -> None:
+    looked_at: list[str] = []
+    found = Listeners(looked_at.append, clock=lambda: T + 103)
+    found.apply("e", entry(), 1)
+    found.heard("e", T + 90)
+    found.silent("e", since=T + 101)
+    assert found.way_to("e", T + 102) is None
+    found.apply("e", entry(last_seen_at=T + 100), 2)
+    assert found.way_to("e", T + 104) == Way("gw-1")
+
+
+def test_an_update_that_became_known_late_is_of_its_own_time() -> None:
+    looked_at: list[str] = []
+    found = Listeners(looked_at.append, clock=lambda: T + 400)
+    found.apply("e", entry(), 1)
+    found.apply("e", entry(last_seen_at=T + 300), 2)
+    assert looked_at == ["e", "e"]
+    assert found.way_to("e", T + 400) is None
+
+
+def test_an_entry_that_was_written_anew_for_another_reason_is_no_sign_of_life() -> None:
+    found, looked_at = listeners()
+    found.silent("e", since=T + 1)
+    found.apply("e", entry(), 2)
+    assert looked_at == []
+    assert found.way_to("e", T + 2) is None
+
+
+def test_a_registration_that_ended_is_nobody_to_ask() -> None:
+    found, _ = listeners()
+    found.apply("e", None, 2)
+    found.heard("e", T + 1)
+    assert found.way_to("e", T + 1) is None
+    assert (found.is_registered("e"), found.gateways()) == (False, set())

@@ -78,14 +78,55 @@ def test_a_message_that_comes_again_changes_nothing_and_an_ended_operation_is_fo
     assert (len(queues), queues.of("device-1")) == (0, None)
 
 
-def test_an_answer_is_taken_for_the_attempt_that_is_under_way_alone() -> None:
+def test_an_answer_is_taken_while_the_operation_is_open_also_when_its_attempt_is_over() -> None:
     queues = Queues()
     sent = apply(operation("one"), SEND, NOW)
+    waiting = apply(sent, Unanswered("silence"), NOW)
     queues.take(sent, 1)
+    queues.take(waiting, 2)
     answer = KeptAnswer(operation_id="one", attempt=1, answer=CommandAnswer(code="2.05"), received_at=NOW)
 
-    assert queues.answered("device-1", answer.model_copy(update={"attempt": 2})) is None
     assert queues.answered("device-1", answer.model_copy(update={"operation_id": "other"})) is None
     queued = queues.answered("device-1", answer)
     assert queued is not None
     assert queued.answer == answer
+    queues.take(apply(waiting, SEND, NOW), 3)
+    assert queued.answer == answer
+    queues.take(apply(queued.operation, Confirmed(answer.answer), NOW), 4)
+    assert queues.answered("device-1", answer) is None
+
+
+def test_transitions_rest_on_messages_that_cannot_be_read_too() -> None:
+    queues = Queues()
+    queues.skip("device-1", "one", 1)
+    queues.take(operation("one"), 2)
+    queues.skip("device-1", "other", 3)
+    queues.skip("device-1", "one", 4)
+
+    queue, queued = queues.of("device-1"), queues.find("device-1", "one")
+    assert queue is not None
+    assert queued is not None
+    assert (queue.last_sequence, queued.sequence) == (4, 4)
+
+
+def test_what_is_in_the_stream_no_more_is_forgotten_once() -> None:
+    queues = Queues()
+    queues.take(operation("one"), 1)
+    queued = queues.find("device-1", "one")
+    assert queued is not None
+    queues.forget(queued)
+    queues.forget(queued)
+
+    assert (len(queues), queues.of("device-1")) == (0, None)
+
+
+def test_the_next_expiry_is_that_of_what_waits() -> None:
+    queues = Queues()
+    soon, later = (operation(name, expires_at=NOW + timedelta(seconds=at)) for name, at in (("one", 5), ("two", 9)))
+    queues.take(apply(soon, SEND, NOW), 1)
+    queues.take(later, 2)
+    queues.take(operation("three"), 3)
+
+    queue = queues.of("device-1")
+    assert queue is not None
+    assert queue.next_expiry == NOW + timedelta(seconds=9)

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer, NotReachable
+from flownexus_gateway.downlink.device_requests import NotSent, require_time
 from flownexus_gateway.downlink.firmware_offers import FirmwareOffers
+from flownexus_gateway.downlink.kept_answers import KeptAnswers
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.downlink.package_push import PackagePush
 from flownexus_gateway.downlink.passing_on import PassingOn
@@ -25,7 +27,7 @@ from flownexus_gateway.downlink.security_object import keep_out
 from flownexus_gateway.observations.observer import Observer
 from flownexus_gateway.observations.plan import new_token
 from flownexus_gateway.observations.reads import Reads
-from flownexus_gateway.publisher import Publisher, until_kept
+from flownexus_gateway.publisher import Publisher
 from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.report import Report, decode
@@ -48,21 +50,26 @@ from flownexus_schemas.commands import (
     ReadResource,
     command_adapter,
 )
-from flownexus_schemas.errors import InvalidMessage, InvalidRequest, NotFound, Unavailable
+from flownexus_schemas.errors import FlowNexusError, InvalidMessage, InvalidRequest, NotFound, Unavailable
 from flownexus_schemas.events import Trigger
 from flownexus_schemas.lwm2m.errors import Lwm2mError
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
-from flownexus_schemas.operations.messages import KeptAnswer
-from flownexus_schemas.operations.operation import keepable
 from flownexus_schemas.registrations import Observation
 from flownexus_schemas.reported_values import wire_value
 
 log = structlog.get_logger(__name__)
 
+
+class AnswerLost(FlowNexusError):
+    """The device was asked; what it answered could not be published."""
+
+
 _FAILURES: dict[type[Exception], str] = {
     NotFound: "not-registered",
     NotReachable: "unreachable",
+    NotSent: "not-sent",
+    AnswerLost: "answer-lost",
     NoAnswer: "no-answer",
     TransferFailed: "no-answer",
     InvalidRequest: "invalid",
@@ -91,7 +98,7 @@ class CommandServer:
     ) -> None:  # fmt: skip
         self._client, self._table, self._requests, self._reads = client, table, requests, reads
         self._observer, self._models, self._large, self._gateway_id = observer, models, large, gateway_id
-        self._publisher, self._passing_on = publisher, PassingOn(client, table, gateway_id)
+        self._kept_answers, self._passing_on = KeptAnswers(publisher), PassingOn(client, table, gateway_id)
         self._offers, self._push, self._settled = offers, push, settled
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -138,8 +145,7 @@ class CommandServer:
             if (passed_on := await self._passing_on.reply(message, command)) is not None:
                 return passed_on
             answer = await self._carry_out(command)
-            if command.operation_id is not None:
-                await self._keep(command, command.operation_id, answer)
+            await self._kept_answers.keep(command, answer)
         except ValidationError as error:
             answer = CommandFailure(error="invalid", reason=f"not a command: {error.errors()[0]['msg']}")
         except _FAILED as error:
@@ -148,24 +154,15 @@ class CommandServer:
         try:
             return await self._large.put(answer.model_dump_json().encode())
         except (InvalidMessage, Unavailable) as error:
-            failure = CommandFailure(error="unavailable", reason=f"the device answered; its answer is lost: {error}")
+            failure = CommandFailure(error="answer-lost", reason=f"the device answered; its answer is lost: {error}")
             return Outgoing(failure.model_dump_json().encode())
-
-    async def _keep(self, command: AnyCommand, operation_id: str, answer: CommandAnswer) -> None:
-        """Keep the answer before it is replied: whoever asked may be gone, and must not ask the device again."""
-        attempt = command.operation_attempt or 1
-        kept = KeptAnswer(
-            operation_id=operation_id, attempt=attempt, answer=keepable(answer), received_at=utc(time.time())
-        )
-        subject = subjects.operation_answer(command.endpoint, operation_id)
-        payload, message_id = kept.model_dump_json().encode(), f"{operation_id}-{attempt}-answered"
-        await until_kept(lambda told: self._publisher.publish(subject, payload, message_id, told))
 
     async def _carry_out(self, command: AnyCommand) -> CommandAnswer:
         live = self._table.of_endpoint(command.endpoint)
         if live is None:
             raise NotFound(f"{command.endpoint!r} is not registered")
         keep_out(command)
+        require_time(_send_by(command))
         match command:
             case ObserveResource(path=path):
                 check_version(Path.parse(path), live)
@@ -194,9 +191,9 @@ class CommandServer:
         answer = await self._send(live, command)
         match command:
             case ReadResource(path=path):
-                return await self._values(live, Path.parse(path), answer, composite=False)
+                return await self._values(live, Path.parse(path), answer, command)
             case ReadComposite():
-                return await self._values(live, Path(), answer, composite=True)
+                return await self._values(live, Path(), answer, command)
             case DiscoverResources() if answer.is_success:
                 return CommandAnswer(code=answer.code_text, links=answer.payload.decode(errors="replace"))
         return _plain_answer(answer)
@@ -207,22 +204,32 @@ class CommandServer:
             use_of(command, live, self._models),
             lambda format_: request_of(command, live, self._models, format_),
             command.timeout_s,
-            command.format,
+            wanted=command.format,
+            send_by=_send_by(command),
         )
         return answer
 
     async def _observe(
         self, live: LiveRegistration, observation: Observation, command: ObserveResource | ObserveComposite
     ) -> CommandAnswer:
-        observation, answer = await self._observer.observe_now(live, observation, command.timeout_s)
+        try:
+            observation, answer = await self._observer.observe_now(live, observation, command.timeout_s)
+        except Unavailable as error:
+            raise AnswerLost(str(error)) from error
         base = Path() if observation.composite else Path.parse(observation.paths[0])
         return _answered(live, base, answer, self._models, observation)
 
     async def _values(
-        self, live: LiveRegistration, path: Path, answer: DeviceAnswer, *, composite: bool
+        self, live: LiveRegistration, path: Path, answer: DeviceAnswer, command: ReadResource | ReadComposite
     ) -> CommandAnswer:
         if answer.is_success:
-            await self._reads.report(live, path, answer, composite)
+            try:
+                await self._reads.report(live, path, answer, isinstance(command, ReadComposite))
+            except Unavailable as error:
+                if command.operation_id is None:
+                    raise AnswerLost(f"the device answered {answer.code_text}: {error}") from error
+                # The operation keeps the values all the same, in another stream.
+                log.error("read.not_reported", endpoint=live.endpoint, operation=command.operation_id)
         return _answered(live, path, answer, self._models, None)
 
 
@@ -247,6 +254,10 @@ def _plain_answer(answer: DeviceAnswer) -> CommandAnswer:
     location = "/".join(answer.location) or None
     diagnostic = None if answer.is_success else answer.diagnostic
     return CommandAnswer(code=answer.code_text, diagnostic=diagnostic, location=location)
+
+
+def _send_by(command: AnyCommand) -> float | None:
+    return None if command.send_by is None else command.send_by.timestamp()
 
 
 def _plain(path: str) -> str:

@@ -18,6 +18,7 @@ from flownexus_gateway.downlink.coap_client import (
 )
 from flownexus_gateway.downlink.unhurried import Unhurried
 from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_schemas.errors import FlowNexusError
 from flownexus_schemas.lwm2m.path import Path
 
 Send = Callable[[DeviceRequest], Awaitable[DeviceAnswer]]
@@ -28,6 +29,10 @@ port, or the network kept nothing. The rest of its awake window is for another a
 """
 
 
+class NotSent(FlowNexusError):
+    """The time to send the request was over before it was its turn: the device was not asked."""
+
+
 class DeviceRequests:
     """A request waits until the one before it to the same device is done or given up."""
 
@@ -36,13 +41,18 @@ class DeviceRequests:
         self.is_stopping = False
         """Whether parts of large payloads end with the block that is under way."""
 
-    async def send(self, live: LiveRegistration, request: DeviceRequest, timeout_s: float) -> DeviceAnswer:
-        """The device's answer, whatever its code. `timeout_s`: seconds from when it is sent. Raises NoAnswer."""
+    async def send(
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send_by: float | None = None
+    ) -> DeviceAnswer:
+        """The device's answer, whatever its code. `timeout_s`: seconds from when it is sent; `send_by`: Unix seconds.
+
+        Raises NoAnswer, and NotSent where its turn does not come before `send_by`.
+        """
 
         def ask(wanted: DeviceRequest) -> Awaitable[DeviceAnswer]:
             return self._client.request(live.peer, wanted, timeout_s)
 
-        return await self._alone(live, request, timeout_s, ask)
+        return await self._alone(live, request, timeout_s, ask, send_by=send_by)
 
     async def send_blocks(
         self,
@@ -53,6 +63,7 @@ class DeviceRequests:
         read: ReadPart,
         slice_s: float,
         timeout_s: float,
+        send_by: float | None = None,
     ) -> DeviceAnswer:
         """A part of a large payload, for about `slice_s` seconds; nothing else is asked meanwhile, as some clients
         refuse what comes between two blocks. Raises what `CoapClient.send_blocks` raises.
@@ -69,23 +80,27 @@ class DeviceRequests:
                 timeout_s=timeout_s,
             )
 
-        return await self._alone(live, request, timeout_s, send)
+        return await self._alone(live, request, timeout_s, send, send_by=send_by)
 
     async def _alone(
-        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send, *, send_by: float | None
     ) -> DeviceAnswer:
-        async with live.request_lock:
+        await _take_turn(live, send_by)
+        try:
             if not live.peer.is_reachable:
                 metrics.DEVICE_REQUESTS.labels("unreachable").inc()
                 raise NotReachable("it has no DTLS session here: it makes one when it next speaks")
-            try:
-                if live.is_reached_asleep(time.time()):
-                    answer = await self._asleep(live, request, timeout_s, send)
-                else:
-                    answer = await send(request)
-            except NoAnswer:
-                metrics.DEVICE_REQUESTS.labels("unanswered").inc()
-                raise
+            if live.is_reached_asleep(time.time()):
+                answer = await self._asleep(live, request, timeout_s, send)
+            else:
+                answer = await send(request)
+        except NotReachable:
+            raise
+        except NoAnswer:
+            metrics.DEVICE_REQUESTS.labels("unanswered").inc()
+            raise
+        finally:
+            live.request_lock.release()
         live.seen_after_answer = True
         live.showed_life(time.time())
         metrics.DEVICE_REQUESTS.labels("answered").inc()
@@ -110,6 +125,22 @@ class DeviceRequests:
             heard.cancel()
             asked.cancel()
             await asyncio.gather(asked, heard, return_exceptions=True)
+
+
+def require_time(send_by: float | None) -> float | None:
+    """The seconds that are left to send a request; None where nothing bounds them. Raises NotSent where none are."""
+    left_s = None if send_by is None else send_by - time.time()
+    if left_s is not None and left_s <= 0:
+        raise NotSent(f"it came {-left_s:.1f} s after the time to send it, by the clock of the gateway")
+    return left_s
+
+
+async def _take_turn(live: LiveRegistration, send_by: float | None) -> None:
+    try:
+        async with asyncio.timeout(require_time(send_by)):
+            await live.request_lock.acquire()
+    except TimeoutError as error:
+        raise NotSent("another request to the device took too long") from error
 
 
 _NAMED_BY_ROOT_SINCE = (1, 2)

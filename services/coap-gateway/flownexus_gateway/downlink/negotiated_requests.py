@@ -35,10 +35,18 @@ class NegotiatedRequests:
         return choices(live, use, wanted, self._profiles.of(live.endpoint, live.object_ids).format)
 
     async def send(
-        self, live: LiveRegistration, use: Use | None, make: Make, timeout_s: float, wanted: int | None = None
+        self,
+        live: LiveRegistration,
+        use: Use | None,
+        make: Make,
+        timeout_s: float,
+        *,
+        wanted: int | None = None,
+        send_by: float | None = None,
     ) -> tuple[int | None, DeviceAnswer]:
         """The format of the request and the device's answer to it: the first that is no refusal of a format, else the
-        last. `timeout_s`: seconds for all together. Raises NoAnswer, CodecError, InvalidRequest.
+        last. `timeout_s`: seconds for all together. Raises NoAnswer, CodecError, InvalidRequest, NotSent (as
+        DeviceRequests).
         """
         formats = self.choices(live, use, wanted)
         requests = _requests(formats, make)
@@ -46,7 +54,7 @@ class NegotiatedRequests:
         for number, (format_, request) in enumerate(requests, start=1):
             left_s = timeout_s if deadline is None else max(0.0, deadline - time.monotonic())
             sent_at = time.monotonic()
-            answer = await self._requests.send(live, request, left_s)
+            answer = await self._requests.send(live, request, left_s, send_by if number == 1 else None)
             deadline = deadline or sent_at + timeout_s
             if use is None or number == len(requests) or answer.code_text not in REFUSALS[use]:
                 break
@@ -55,9 +63,11 @@ class NegotiatedRequests:
             self.learn(live, use, format_)
         return format_, answer
 
-    async def send_as_is(self, live: LiveRegistration, request: DeviceRequest, timeout_s: float) -> DeviceAnswer:
-        """One request that has no format to choose. Raises NoAnswer."""
-        return await self._requests.send(live, request, timeout_s)
+    async def send_as_is(
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send_by: float | None = None
+    ) -> DeviceAnswer:
+        """One request that has no format to choose. Raises NoAnswer, NotSent."""
+        return await self._requests.send(live, request, timeout_s, send_by)
 
     def refused(self, live: LiveRegistration, use: Use, format_: int | None, code: str) -> None:
         """Count a format that was refused."""

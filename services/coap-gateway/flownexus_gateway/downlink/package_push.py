@@ -90,7 +90,13 @@ class PackagePush:
 
         try:
             answer = await self._requests.send_blocks(
-                live, request, transfer, read=read, slice_s=command.slice_s, timeout_s=command.timeout_s
+                live,
+                request,
+                transfer,
+                read=read,
+                slice_s=command.slice_s,
+                timeout_s=command.timeout_s,
+                send_by=None if command.send_by is None else command.send_by.timestamp(),
             )
         except (NoAnswer, Unavailable):
             if transfer.position <= was_at:

@@ -8,11 +8,11 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
+from flownexus_gateway.downlink.coap_client import NoAnswer
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_runtime.large_messages import Outgoing
 from flownexus_schemas import subjects
 from flownexus_schemas.commands import Command
-from flownexus_schemas.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,8 @@ class PassingOn:
 
     async def reply(self, message: Msg, command: Command) -> Outgoing | None:
         """The reply of the gateway that the device spoke to last; None where that is this one, where nobody listens
-        there, or where the command was passed on before. Raises Unavailable where the reply does not come.
+        there, or where the command was passed on before. Raises NoAnswer where the reply does not come: the device may
+        have been asked.
         """
         live = self._table.of_endpoint(command.endpoint)
         if live is None or live.registration.gateway == self._gateway_id or PASSED_ON_BY in (message.headers or {}):
@@ -41,7 +42,7 @@ class PassingOn:
             answer = await self._client.request(
                 subjects.gateway_request(other),
                 message.data,
-                timeout=command.timeout_s + QUEUE_S,
+                timeout=command.timeout_s + command.goes_on_s + QUEUE_S,
                 headers={**(message.headers or {}), PASSED_ON_BY: self._gateway_id},
             )
         except NoRespondersError:
@@ -49,5 +50,5 @@ class PassingOn:
             log.warning("command.gateway_away", gateway=other, endpoint=command.endpoint)
             return None
         except (NatsError, TimeoutError) as error:
-            raise Unavailable(f"gateway {other}, which holds the device, did not reply") from error
+            raise NoAnswer(f"gateway {other}, which holds the device, did not reply") from error
         return Outgoing(answer.data, answer.headers)

@@ -25,7 +25,7 @@ from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.uplink.uplink import Uplink, more_blocks
-from flownexus_schemas.errors import NotFound, Unavailable
+from flownexus_schemas.errors import InvalidRequest, Unavailable
 from flownexus_schemas.events import ObservationState, Trigger
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.registrations import Observation
@@ -147,11 +147,11 @@ class Observer:
     ) -> DeviceAnswer | None:
         """End an observation; the device's answer, None where its next notification is answered with a Reset.
 
-        Raises NotFound, NoAnswer, Unavailable. LwM2M Core 1.1.1, 6.4.5; RFC 7641, 3.6.
+        Raises InvalidRequest where it is none of ours, NoAnswer, Unavailable. LwM2M Core 1.1.1, 6.4.5; RFC 7641, 3.6.
         """
         observation = _find(live, paths)
         if observation is None:
-            raise NotFound(f"{', '.join(paths)} is not observed")
+            raise InvalidRequest(f"{', '.join(paths)} is not observed")
         answer = None
         if not passive:
             # Zephyr ends an observation only for the token that began it.
