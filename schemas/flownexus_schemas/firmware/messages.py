@@ -105,6 +105,11 @@ def changed(
     )
 
 
+def what_of(event: FirmwareUpdateChanged) -> str:
+    """`downloaded` of `io.flownexus.firmware.downloaded.v1`."""
+    return event.type.split(".")[-2]
+
+
 def parse_firmware_event(payload: bytes) -> FirmwareUpdateChanged:
     """Read one message of an update's subject. Raises InvalidMessage with the reason."""
     try:

@@ -14,6 +14,7 @@ from flownexus_schemas.tables.operations import (
     EndpointOperationChange,
     Firmware,
     FirmwareUpdate,
+    FirmwareUpdateChange,
 )
 from flownexus_schemas.tables.positions import StreamPosition
 from flownexus_schemas.tables.rollouts import Rollout, RolloutChange, RolloutDevice
@@ -29,6 +30,7 @@ __all__ = [
     "EventResource",
     "Firmware",
     "FirmwareUpdate",
+    "FirmwareUpdateChange",
     "KnownNetwork",
     "LatestValue",
     "LogLine",

@@ -93,14 +93,49 @@ class FirmwareUpdate(Base):
     """The update of one endpoint to one image: LwM2M state (5/0/3), result (5/0/5) and what it waits for."""
 
     __tablename__ = "firmware_update"
+    __table_args__ = (
+        Index("ix_firmware_update_created", "created_at", "id"),
+        Index("ix_firmware_update_of_endpoint", "endpoint", "created_at", "id"),
+        Index("ix_firmware_update_of_rollout", "rollout", postgresql_where=text("rollout is not null")),
+        Index("ix_firmware_update_status", "status"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    endpoint: Mapped[str] = mapped_column(index=True)
+    endpoint: Mapped[str]
     firmware_id: Mapped[str]
-    status: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str] = mapped_column(doc="Of the image.")
+    version: Mapped[str] = mapped_column(doc="Of the image.")
+    rollout: Mapped[str | None]
+    status: Mapped[str]
     state: Mapped[int | None] = mapped_column(Integer)
     result: Mapped[int | None] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(doc="Bytes of the image.")
+    transferred: Mapped[int] = mapped_column(doc="Bytes that the device has.")
+    retries: Mapped[int] = mapped_column(Integer)
+    installs: Mapped[int] = mapped_column(Integer)
+    version_before: Mapped[str | None]
+    version_after: Mapped[str | None]
     waiting_for: Mapped[str | None]
+    last_action: Mapped[str]
+    requested_by: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    detail: Mapped[dict[str, object]] = mapped_column(doc="The whole of it, as the stream has it.")
     stream_sequence: Mapped[int]
+
+
+class FirmwareUpdateChange(Base):
+    """What happened to a firmware update, one row a step: its history."""
+
+    __tablename__ = "firmware_update_change"
+
+    update_id: Mapped[str] = mapped_column(ForeignKey("firmware_update.id"), primary_key=True)
+    stream_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    time: Mapped[datetime]
+    what: Mapped[str] = mapped_column(doc="requested, asked, answered, reported, ...")
+    status: Mapped[str]
+    state: Mapped[int | None] = mapped_column(Integer)
+    result: Mapped[int | None] = mapped_column(Integer)
+    transferred: Mapped[int]
+    action: Mapped[str]

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from flownexus_ingest import metrics
 from flownexus_ingest.dead_letters import set_aside
 from flownexus_ingest.faults import is_of_the_message
+from flownexus_ingest.firmware_projection import FIRMWARE
 from flownexus_ingest.operation_projection import OPERATIONS
 from flownexus_ingest.projected import Projected
 from flownexus_ingest.rollout_projection import ROLLOUTS
@@ -22,7 +23,7 @@ from flownexus_runtime.stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 
-PROJECTIONS = (OPERATIONS, ROLLOUTS)
+PROJECTIONS = (OPERATIONS, ROLLOUTS, FIRMWARE)
 SUBJECTS = tuple(projection.subjects for projection in PROJECTIONS)
 """What is read of the stream."""
 
