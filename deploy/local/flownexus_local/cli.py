@@ -22,7 +22,7 @@ from flownexus_local.audit_commands import audit_app
 from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
-from flownexus_local.firmware_commands import firmware_app
+from flownexus_local.firmware_update_commands import firmware_app
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
 from flownexus_local.model_commands import model_app
