@@ -10,6 +10,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from flownexus_api.database import driver_url
 from flownexus_api.sessions import LIFETIME_S, LONGEST_S
 from flownexus_runtime.sealing import CredentialsKey
+from flownexus_runtime.secret_strength import UrlWithPassword
 from flownexus_runtime.settings import ServiceSettings
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
@@ -19,7 +20,7 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0
 class ApiSettings(ServiceSettings):
     """Environment variables `FLOWNEXUS_<FIELD>`; see ServiceSettings for those that every service has."""
 
-    database_url: SecretStr = Field(description="`postgresql://user:password@host:port/database`.")
+    database_url: UrlWithPassword = Field(description="`postgresql://user:password@host:port/database`.")
     api_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     credentials_key: CredentialsKey | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AnyHttpUrl, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import AnyHttpUrl, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LEAST_SECRET = 32
+from flownexus_runtime.secret_strength import StrongSecret
 
 
 class ConsoleSettings(BaseSettings):
@@ -15,10 +15,11 @@ class ConsoleSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FLOWNEXUS_", frozen=True, extra="ignore")
 
+    allow_weak_secrets: bool = Field(default=False, description="For a trial: a weak secret is taken.")
     api_url: AnyHttpUrl = Field(description="Where the REST API is, without `/api/v1`.")
     console_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     console_port: int = Field(default=8080, ge=0, le=65535, description="Its port; 0 takes a free one and logs it.")
-    console_secret: SecretStr = Field(description="Signs the session cookie; at least 32 characters.")
+    console_secret: StrongSecret = Field(description="Signs the session cookie; at least 32 characters.")
     console_cookie_secure: bool = Field(
         default=False, description="Send the cookie over HTTPS only. Set it where a proxy in front ends TLS."
     )
@@ -27,10 +28,3 @@ class ConsoleSettings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
-
-    @field_validator("console_secret")
-    @classmethod
-    def _strong(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < LEAST_SECRET:
-            raise ValueError(f"too short: {LEAST_SECRET} characters or more are needed")
-        return secret

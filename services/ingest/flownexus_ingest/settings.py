@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from flownexus_runtime.secret_strength import UrlWithPassword
 from flownexus_runtime.settings import ServiceSettings
 
 
 class IngestSettings(ServiceSettings):
     """Read from `FLOWNEXUS_*`."""
 
-    database_url: SecretStr = Field(description="`postgresql://user:password@host:port/database`.")
+    database_url: UrlWithPassword = Field(description="`postgresql://user:password@host:port/database`.")
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of DDF files beside our own.")
     ingest_batch: int = Field(default=1000, ge=1, le=10_000, description="The most messages in one transaction.")

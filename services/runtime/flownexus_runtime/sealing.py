@@ -12,11 +12,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
+from flownexus_runtime.secret_strength import StrongSecrets
 from flownexus_schemas.errors import FlowNexusError
 
-MIN_KEY_CHARACTERS = 32
 _NONCE_BYTES = 12
 _ID_CHARACTERS = 8
 
@@ -25,15 +25,8 @@ class NotOpened(FlowNexusError):
     """Sealed with another key, for something else, or changed since."""
 
 
-def _long_enough(keys: SecretStr) -> SecretStr:
-    if any(len(key) < MIN_KEY_CHARACTERS for key in keys.get_secret_value().split(",")):
-        raise ValueError(f"each key has at least {MIN_KEY_CHARACTERS} characters")
-    return keys
-
-
 CredentialsKey = Annotated[
-    SecretStr,
-    AfterValidator(_long_enough),
+    StrongSecrets,
     Field(
         description="Key under which credentials and sessions of devices are kept, >= 32 characters. Several joined by "
         "commas: the first one seals, all of them open."

@@ -74,6 +74,15 @@ def is_alive(url: str) -> bool:
     ("changes", "named"),
     [
         ({"FLOWNEXUS_SESSION_LIFETIME_S": "soon"}, "FLOWNEXUS_SESSION_LIFETIME_S"),
+        ({"FLOWNEXUS_NATS_URL": "nats://127.0.0.1:4222"}, "FLOWNEXUS_NATS_URL: Value error, has no password"),
+        (
+            {"FLOWNEXUS_NATS_URL": "nats://a:short@127.0.0.1:4222"},
+            "FLOWNEXUS_NATS_URL: Value error, its password is too",
+        ),
+        (
+            {"FLOWNEXUS_DATABASE_URL": "postgresql://a:changeme-changeme@h/d"},
+            "FLOWNEXUS_DATABASE_URL: Value error, its",
+        ),
         ({"FLOWNEXUS_DATABASE_URL": "mysql://x/y"}, "FLOWNEXUS_DATABASE_URL"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": '["/nowhere"]'}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
         ({"FLOWNEXUS_OBJECT_MODEL_FOLDERS": "not json"}, "FLOWNEXUS_OBJECT_MODEL_FOLDERS"),
@@ -85,8 +94,8 @@ def is_alive(url: str) -> bool:
 )
 def test_a_misconfiguration_is_one_line_and_exit_code_2(changes: dict[str, str], named: str) -> None:
     env = {
-        "FLOWNEXUS_NATS_URL": "nats://127.0.0.1:1",
-        "FLOWNEXUS_DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z",
+        "FLOWNEXUS_NATS_URL": "nats://nobody:a-word-of-the-tests@127.0.0.1:1",
+        "FLOWNEXUS_DATABASE_URL": "postgresql://nobody:a-word-of-the-tests@127.0.0.1:1/none",
         "FLOWNEXUS_API_PORT": str(free_port()),
         **changes,
     }

@@ -83,7 +83,10 @@ def test_only_a_trusted_proxy_says_where_a_request_comes_from(
     service: ServiceFactory, database_url: str, trusted: str, address: str
 ) -> None:
     api = service(
-        "flownexus_api", wait=False, FLOWNEXUS_TRUSTED_PROXIES=trusted, FLOWNEXUS_NATS_URL="nats://127.0.0.1:1"
+        "flownexus_api",
+        wait=False,
+        FLOWNEXUS_TRUSTED_PROXIES=trusted,
+        FLOWNEXUS_NATS_URL="nats://nobody:a-word-of-the-tests@127.0.0.1:1",
     )
     accounts.add_user(database_url, "vera", "viewer", PASSWORD)
     # The first was put there by the client itself.

@@ -158,7 +158,11 @@ async def test_sigterm_stops_it_cleanly_with_devices_under_way(device: NewDevice
     ],
 )
 def test_a_misconfiguration_is_one_line_and_exit_code_2(name: str, value: str, said: str) -> None:
-    env = {"FLOWNEXUS_NATS_URL": "nats://nobody:nothing@127.0.0.1:1", "FLOWNEXUS_COAP_PORT": "0", name: value}
+    env = {
+        "FLOWNEXUS_NATS_URL": "nats://nobody:a-word-of-the-tests@127.0.0.1:1",
+        "FLOWNEXUS_COAP_PORT": "0",
+        name: value,
+    }
     ended = run_to_its_end(env)
     assert ended.returncode == 2, ended.stderr
     assert said in ended.stderr

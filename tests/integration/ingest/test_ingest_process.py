@@ -11,8 +11,8 @@ import sys
 import pytest
 
 SETTINGS = {
-    "FLOWNEXUS_NATS_URL": "nats://user:password@127.0.0.1:1",
-    "FLOWNEXUS_DATABASE_URL": "postgresql://user:hidden@127.0.0.1:1/none",
+    "FLOWNEXUS_NATS_URL": "nats://nobody:a-word-of-the-tests@127.0.0.1:1",
+    "FLOWNEXUS_DATABASE_URL": "postgresql://nobody:a-word-of-the-tests@127.0.0.1:1/none",
 }
 
 

@@ -266,8 +266,8 @@ async def test_it_starts_before_the_database_and_nats_are_there(service: Start, 
     ingest = service(
         "flownexus_ingest",
         wait=False,
-        FLOWNEXUS_NATS_URL="nats://user:password@127.0.0.1:1",
-        FLOWNEXUS_DATABASE_URL="postgresql://nobody:nothing@127.0.0.1:1/none",
+        FLOWNEXUS_NATS_URL="nats://nobody:a-word-of-the-tests@127.0.0.1:1",
+        FLOWNEXUS_DATABASE_URL="postgresql://nobody:a-word-of-the-tests@127.0.0.1:1/none",
     )
 
     def health(route: str) -> int | None:

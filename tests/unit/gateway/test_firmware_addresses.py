@@ -57,9 +57,11 @@ def test_a_way_that_the_device_does_not_have_is_refused(scheme: str, http_url: s
 @pytest.mark.parametrize("url", ["ftp://a", "coap://", "devices.example.org", "coap://a?b=c", "coaps://a"])
 def test_a_setting_that_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="such as coap://host:port"):
-        GatewaySettings(nats_url="nats://a", firmware_coap_url=url)
+        GatewaySettings(nats_url="nats://a:a-word-of-the-tests@b", firmware_coap_url=url)
 
 
 def test_an_empty_setting_is_none() -> None:
-    settings = GatewaySettings(nats_url="nats://a", firmware_coap_url="", firmware_http_url="http://a/")
+    settings = GatewaySettings(
+        nats_url="nats://a:a-word-of-the-tests@b", firmware_coap_url="", firmware_http_url="http://a/"
+    )
     assert (settings.firmware_coap_url, settings.firmware_http_url) == (None, "http://a")
