@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,10 @@ def upload_firmware(
     name: Annotated[str, typer.Option(help="Of the package, as 5/0/6 of a device has it.")],
     version: Annotated[str, typer.Option(help="As the device has it once it runs the image.")],
     notes: Annotated[str | None, typer.Option(help="Whatever is to be known of it.")] = None,
+    signature: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="File of a detached signature."),
+    ] = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Upload an image; prints its id and SHA-256."""
@@ -36,6 +41,8 @@ def upload_firmware(
             digest = hashlib.file_digest(content, "sha256").hexdigest()
             content.seek(0)
             query = {"name": name, "version": version, "file_name": image.name, "sha256": digest}
+            if signature is not None:
+                query["signature"] = base64.b64encode(signature.read_bytes()).decode()
             with ApiClient(folder) as api:
                 made = api.upload_firmware(content, query | ({"notes": notes} if notes is not None else {}))
     except OSError as error:

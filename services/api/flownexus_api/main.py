@@ -54,6 +54,7 @@ def main() -> None:
         models=models,
         session_times=SessionTimes(settings.token_lifetime_s, settings.session_lifetime_s),
         max_firmware_bytes=settings.max_firmware_bytes,
+        image_signatures=settings.image_signatures,
     )
     run(serve(settings, parts))
 

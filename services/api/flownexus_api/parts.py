@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flownexus_api.bus import Bus
+from flownexus_api.image_signatures import ImageSignatures
 from flownexus_api.last_uses import LastUses
 from flownexus_api.sessions import SessionTimes
 from flownexus_api.turns import Turns
@@ -31,6 +32,7 @@ class Parts:
     models: LiveObjectModels
     session_times: SessionTimes = field(default_factory=SessionTimes)
     max_firmware_bytes: int = 64 << 20
+    image_signatures: ImageSignatures = field(default_factory=ImageSignatures)
     turns: Turns = field(default_factory=Turns)
     last_uses: LastUses = field(default_factory=LastUses)
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAMS))

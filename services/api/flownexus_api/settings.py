@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationInfo, field_validator
 
 from flownexus_api.database import driver_url
+from flownexus_api.image_signatures import ImageSignatures, load_public_key
 from flownexus_api.sessions import LIFETIME_S, LONGEST_S
 from flownexus_runtime.sealing import CredentialsKey
 from flownexus_runtime.secret_strength import UrlWithPassword
@@ -43,6 +44,10 @@ class ApiSettings(ServiceSettings):
         default=None, ge=1, le=36_500, description="Days that the audit is kept for; without it for ever."
     )
     max_firmware_bytes: int = Field(default=64 << 20, ge=1, description="The largest firmware image that is taken.")
+    firmware_public_key: Path | None = Field(
+        default=None, description="PEM file: Ed25519 or ECDSA over P-256; signatures of images are checked with it."
+    )
+    firmware_signed_only: bool = Field(default=False, description="An image without a signature is refused.")
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML files.")
 
     @field_validator("database_url")
@@ -50,6 +55,26 @@ class ApiSettings(ServiceSettings):
     def _a_postgresql_url(cls, url: SecretStr) -> SecretStr:
         driver_url(url.get_secret_value())
         return url
+
+    @field_validator("firmware_public_key")
+    @classmethod
+    def _a_public_key(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            load_public_key(file)
+        return file
+
+    @field_validator("firmware_signed_only")
+    @classmethod
+    def _with_a_key(cls, required: bool, info: ValidationInfo) -> bool:
+        if required and info.data.get("firmware_public_key") is None:
+            raise ValueError("signatures are checked only where FLOWNEXUS_FIRMWARE_PUBLIC_KEY is set")
+        return required
+
+    @property
+    def image_signatures(self) -> ImageSignatures:
+        """What checks signatures of images."""
+        key = None if self.firmware_public_key is None else load_public_key(self.firmware_public_key)
+        return ImageSignatures(key, required=self.firmware_signed_only)
 
     @field_validator("cors_origins")
     @classmethod

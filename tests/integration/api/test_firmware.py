@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import random
 import socket
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
@@ -213,3 +218,27 @@ async def test_a_link_is_good_for_its_image_and_its_time_alone(store: Store) -> 
     await until(lambda: time.time() >= int(until_when, 16), what="the end of the link")
     over = await store.client.get(link)
     assert (over.status_code, "ask for another" in over.json()["detail"]) == (410, True)
+
+
+async def test_an_image_is_taken_only_where_our_key_signed_it(
+    js: JetStreamContext, service: ServiceFactory, database_url: str, tmp_path: Path
+) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    key = tmp_path / "firmware.pem"
+    key.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    settings = {"FLOWNEXUS_FIRMWARE_PUBLIC_KEY": str(key), "FLOWNEXUS_FIRMWARE_SIGNED_ONLY": "true"}
+    api = service("flownexus_api", **settings)
+    signature = base64.b64encode(private.sign(IMAGE, ec.ECDSA(hashes.SHA256()))).decode()
+    async with httpx.AsyncClient(base_url=api.health_url, timeout=30, trust_env=False) as client:
+        await log_in(client, database_url, "operator")
+        store = Store(client, js, database_url)
+        for changes, why in (
+            ({}, "images must be signed here"),
+            ({"signature": "bm8="}, "it is not that of this image"),
+            ({"signature": "?"}, "it is not base64"),
+        ):
+            refused = await store.upload(**changes)
+            assert (refused.status_code, why in refused.json()["detail"]) == (422, True), refused.text
+        assert await store.kept() == (0, 0)
+        assert (await store.upload(IMAGE + b"x", signature=signature)).status_code == 422
+        assert (await store.uploaded(signature=signature))["sha256"] == hashlib.sha256(IMAGE).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import tempfile
@@ -94,6 +95,10 @@ async def upload_firmware(
         str | None,
         Query(pattern=r"^[0-9A-Fa-f]{64}$", description="What the image must have; it is refused otherwise."),
     ] = None,
+    signature: Annotated[
+        str | None,
+        Query(max_length=1000, description="Base64, over the image; it is refused where another key signed it."),
+    ] = None,
     notes: Annotated[str | None, Query(max_length=4000, pattern=NO_NUL)] = None,
 ) -> Firmware:
     """Keep the body of this request as an image. For operators.
@@ -101,6 +106,7 @@ async def upload_firmware(
     It is read as it comes, up to the limit that the api is set to. One of this name and version must not be there: what
     devices may have fetched is not changed under them.
     """
+    parts.image_signatures.check_given(signature)
     await _refuse_known(parts, name, version)
     with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
         size, digest = await _received(http, content, parts.max_firmware_bytes)
@@ -108,6 +114,7 @@ async def upload_firmware(
             raise InvalidRequest("body: it is the image, and it is empty.")
         if sha256 is not None and digest != sha256.lower():
             raise InvalidRequest(f"query.sha256: the image has {digest}; nothing was kept.")
+        await asyncio.to_thread(parts.image_signatures.check, signature, bytes.fromhex(digest), content)
         image = secrets.token_hex(ID_BYTES)
         details = {"name": name, "version": version, "sha256": digest, "size": size}
         await write_down(parts, who, "firmware.uploaded", image, http, details=details)
