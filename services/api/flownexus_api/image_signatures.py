@@ -73,5 +73,5 @@ class ImageSignatures:
         # Ed25519 reads the image twice: from the file, so that it need not be in memory.
         content.rollover()
         content.flush()
-        with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as image:
-            key.verify(signature, image)
+        with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as image, memoryview(image) as whole:
+            key.verify(signature, whole)

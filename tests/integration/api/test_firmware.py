@@ -226,18 +226,15 @@ async def test_an_image_is_taken_only_where_our_key_signed_it(
     private = ec.generate_private_key(ec.SECP256R1())
     key = tmp_path / "firmware.pem"
     key.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    settings = {"FLOWNEXUS_FIRMWARE_PUBLIC_KEY": str(key), "FLOWNEXUS_FIRMWARE_SIGNED_ONLY": "true"}
-    api = service("flownexus_api", **settings)
+    api = service("flownexus_api", FLOWNEXUS_FIRMWARE_PUBLIC_KEY=str(key), FLOWNEXUS_FIRMWARE_SIGNED_ONLY="true")
     signature = base64.b64encode(private.sign(IMAGE, ec.ECDSA(hashes.SHA256()))).decode()
     async with httpx.AsyncClient(base_url=api.health_url, timeout=30, trust_env=False) as client:
         await log_in(client, database_url, "operator")
         store = Store(client, js, database_url)
-        for changes, why in (
-            ({}, "images must be signed here"),
-            ({"signature": "bm8="}, "it is not that of this image"),
-            ({"signature": "?"}, "it is not base64"),
-        ):
-            refused = await store.upload(**changes)
+        unsigned = await store.upload()
+        assert (unsigned.status_code, "images must be signed here" in unsigned.json()["detail"]) == (422, True)
+        for wrong, why in (("bm8=", "it is not that of this image"), ("?", "it is not base64")):
+            refused = await store.upload(signature=wrong)
             assert (refused.status_code, why in refused.json()["detail"]) == (422, True), refused.text
         assert await store.kept() == (0, 0)
         assert (await store.upload(IMAGE + b"x", signature=signature)).status_code == 422
