@@ -105,11 +105,13 @@ def profile() -> ObservationProfile:
 
 
 @pytest.fixture
-async def gateway(
-    js: JetStreamContext, service: Callable[..., ServiceProcess], profile: ObservationProfile
-) -> ServiceProcess:
+async def stored_profile(js: JetStreamContext, profile: ObservationProfile) -> None:
     bucket = await js.key_value(Bucket.OBSERVATION_PROFILES)
     await bucket.put(DEFAULT_KEY, profile.model_dump_json().encode())
+
+
+@pytest.fixture
+async def gateway(stored_profile: None, service: Callable[..., ServiceProcess]) -> ServiceProcess:
     return service("flownexus_gateway")
 
 
