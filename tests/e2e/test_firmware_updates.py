@@ -158,3 +158,34 @@ def test_whoever_is_killed_at_any_point_the_updates_end_well(
     all_succeed(updates, ids, image)
     assert devices.digests() == {image.sha256}
     assert [update.installs for update in updates.stand(*ids)] == [1] * len(ids)
+
+
+ENDS = {
+    "install-fails": (UpdateStatus.FAILED, 8, "1.0.0"),
+    "unsupported": (UpdateStatus.FAILED, 6, "1.0.0"),
+    "false-success": (UpdateStatus.FAILED, 1, "1.0.0"),
+    "no-register": (UpdateStatus.SUCCEEDED, 1, "2.0.0"),
+    "late-report": (UpdateStatus.SUCCEEDED, 1, "2.0.0"),
+}
+
+
+def test_each_fault_of_a_device_ends_as_it_should(updates: FirmwareUpdates, image: Uploaded, devices: Devices) -> None:
+    ids = {}
+    for fault in ENDS:
+        (name,) = devices.simulated(fault, 1, f"--firmware-fault={fault}")
+        ids[fault] = updates.ask(name, image, Method.PULL, Scheme.HTTP)
+    updates.wait_for(ids.values(), is_over, PATIENCE_S, "the end of the updates")
+    for fault, one in ids.items():
+        (update,) = updates.stand(one)
+        assert (update.status, update.result, update.version_after) == ENDS[fault], told(update)
+
+
+def test_a_device_that_sleeps_is_updated_when_it_is_heard_and_counts_as_awake_while_it_fetches(
+    updates: FirmwareUpdates, image: Uploaded, devices: Devices
+) -> None:
+    """It listens for three seconds, and fetches for ten."""
+    options = ("--queue-mode", "--awake-window=3", "--lifetime=60", f"--firmware-rate={RATE}")
+    (name,) = devices.simulated("sleeper", 1, *options)
+    one = updates.ask(name, image, Method.PULL, Scheme.COAP)
+    all_succeed(updates, [one], image)
+    assert devices.digests() == {image.sha256}
