@@ -52,3 +52,34 @@ async def test_history_is_read_by_the_index_of_its_series(
         assert answer.json()["items"]
     await until(lambda: scans()[1] > by_index_before, what="the server to count the reads by index")
     assert scans()[0] == whole_before
+
+
+LINES = """
+insert into endpoint (name) select 'node-' || n from generate_series(1, 50) n;
+insert into log_line (time, stream_sequence, endpoint_id, level, text)
+    select now() - interval '1 second' * n, n, endpoint.id, case when n % 1000 < 50 then 'error' else 'info' end,
+        'modem: cell ' || n
+    from generate_series(1, 50000) n join endpoint on endpoint.name = 'node-' || (1 + n % 50);
+analyze;
+"""
+
+
+async def test_the_log_of_an_endpoint_is_read_by_its_index(client: httpx.AsyncClient, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(LINES)
+
+    def scans() -> tuple[int, int]:
+        counted = """select (select seq_scan from pg_stat_user_tables where relname = 'log_line'),
+            (select idx_scan from pg_stat_user_indexes where indexrelname = 'ix_log_line_series')"""
+        with psycopg.connect(database_url) as connection:
+            whole, by_index = connection.execute(counted).fetchone() or (0, 0)
+        return whole, by_index
+
+    whole_before, by_index_before = scans()
+    queries = ("", "?level=error", "?q=cell%20199", "?from=2026-01-01T00:00:00Z", "?limit=1000")
+    for query in queries:
+        answer = await client.get(f"/api/v1/endpoints/node-7/logs{query}")
+        assert answer.status_code == 200
+        assert answer.json()["items"], query
+    await until(lambda: scans()[1] >= by_index_before + len(queries), what="the server to count the reads by index")
+    assert scans()[0] == whole_before
