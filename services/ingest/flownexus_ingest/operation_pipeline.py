@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from flownexus_ingest import metrics
 from flownexus_ingest.dead_letters import set_aside
+from flownexus_ingest.desired_projection import DESIRED_VALUES
 from flownexus_ingest.faults import is_of_the_message
 from flownexus_ingest.firmware_projection import FIRMWARE
 from flownexus_ingest.operation_projection import OPERATIONS
@@ -23,7 +24,7 @@ from flownexus_runtime.stream_reader import StreamReader
 
 log = structlog.get_logger(__name__)
 
-PROJECTIONS = (OPERATIONS, ROLLOUTS, FIRMWARE)
+PROJECTIONS = (OPERATIONS, ROLLOUTS, FIRMWARE, DESIRED_VALUES)
 SUBJECTS = tuple(projection.subjects for projection in PROJECTIONS)
 """What is read of the stream."""
 
