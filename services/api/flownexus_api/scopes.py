@@ -21,7 +21,7 @@ class Scope(StrEnum):
 
 MEANING: Mapping[Scope, str] = {
     Scope.READ: "reads everything about devices: values, history, events, logs, operations, profiles, models, images",
-    Scope.OPERATE: "asks devices, now or as an operation; tries reports and messages again",
+    Scope.OPERATE: "asks devices, now, as an operation or by desired values; tries reports and messages again",
     Scope.CONFIGURE: "changes profiles, tags and object models",
     Scope.FIRMWARE: "uploads and removes images, links to them, updates devices",
     Scope.CREDENTIALS: "makes, rotates and revokes credentials of devices",
