@@ -32,7 +32,7 @@ def without(found: dict[str, Any], *names: str) -> dict[str, Any]:
 async def test_what_is_desired_of_an_endpoint_is_declared_changed_and_taken_back(
     operator: httpx.AsyncClient, js: JetStreamContext, database_url: str
 ) -> None:
-    empty = {"endpoint": NODE, "revision": None, "values": [], "attributes": [], "standing": []}
+    empty: dict[str, Any] = {"endpoint": NODE, "revision": None, "values": [], "attributes": [], "standing": []}
     assert (await operator.get(HERE)).json() == empty
     made = await operator.put(HERE, json=WISH)
     assert (made.status_code, without(made.json(), "revision")) == (200, without(empty, "revision") | TYPED)
@@ -61,11 +61,12 @@ async def test_who_read_an_older_revision_changes_nothing(operator: httpx.AsyncC
     first = (await operator.put(HERE, json=WISH, headers={"If-Match": '"0"'})).json()["revision"]
     second = await operator.put(HERE, json=WISH, headers={"If-Match": f'"{first}"'})
     assert second.status_code == 200
-    for method in ("PUT", "DELETE"):
-        body = {"json": {}} if method == "PUT" else {}
-        for stale in (f'"{first}"', '"0"') if method == "PUT" else (f'"{first}"',):
-            late = await operator.request(method, HERE, headers={"If-Match": stale}, **body)
-            assert (late.status_code, "was changed by somebody else" in late.json()["detail"]) == (409, True)
+    for late in (
+        await operator.put(HERE, json={}, headers={"If-Match": f'"{first}"'}),
+        await operator.put(HERE, json={}, headers={"If-Match": '"0"'}),
+        await operator.delete(HERE, headers={"If-Match": f'"{first}"'}),
+    ):
+        assert (late.status_code, "was changed by somebody else" in late.json()["detail"]) == (409, True)
     assert (await operator.get(HERE)).json() == second.json()
     wrong = await operator.put(HERE, json=WISH, headers={"If-Match": "x"})
     assert (wrong.status_code, "revision in quotes" in wrong.json()["detail"]) == (422, True)

@@ -95,7 +95,7 @@ async def test_what_is_declared_is_written_at_the_wake_up_and_drift_and_refusal_
     assert (await client.delete(HERE)).status_code == 200
 
     async def is_gone() -> bool:
-        return (await client.get(HERE)).json()["standing"] == []
+        return not (await client.get(HERE)).json()["standing"]
 
     gone: bool = await until(is_gone, 20, "nothing desired")
     assert gone
@@ -125,14 +125,14 @@ async def test_a_profile_changes_the_lifetime_of_a_sleeping_fleet_each_device_wr
 
         async def all_in_sync() -> bool:
             counts = (await client.get("/api/v1/desired-values/counts?profile=lifetime")).json()
-            return counts["by_state"] == {"in-sync": DEVICES}
+            return bool(counts["by_state"] == {"in-sync": DEVICES})
 
         held: bool = await until(all_in_sync, 90, "every device has the lifetime")
         assert held
 
         async def all_updated() -> bool:
             listed = await client.get("/api/v1/endpoints?q=sleepy&limit=500")
-            return [one["lifetime_s"] for one in listed.json()["items"]] == [600] * DEVICES
+            return [int(one["lifetime_s"]) for one in listed.json()["items"]] == [600] * DEVICES
 
         updated: bool = await until(all_updated, 30, "every device updated its registration")
         assert updated
