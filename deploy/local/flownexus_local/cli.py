@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.api_client import ApiClient
 from flownexus_local.audit_commands import audit_app
+from flownexus_local.desired_commands import desired_app
 from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
@@ -73,6 +74,7 @@ app.add_typer(profile_app, name="profiles")
 app.add_typer(undecoded_app, name="undecoded")
 app.add_typer(dead_letter_app, name="dead-letters")
 app.add_typer(operation_app, name="operations")
+app.add_typer(desired_app, name="desired")
 app.add_typer(firmware_app, name="firmware")
 app.add_typer(device_app)
 app.add_typer(tag_app)

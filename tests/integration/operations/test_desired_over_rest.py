@@ -18,6 +18,8 @@ from harness.waiting import until
 from integration.api.conftest import log_in
 from integration.operations.conftest import served
 
+pytestmark = pytest.mark.timeout(300)
+
 HERE = "/api/v1/endpoints/device-1/desired"
 LINKS = '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</3303/0>'
 DEVICES, AWAKE_S, INTERVAL_S = 200, 4, 8
