@@ -39,7 +39,7 @@ format: $(READY) ## Put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-interop: $(READY) ## LwM2M clients of other projects against ours (needs Java 17 and Maven)
+interop: $(READY) ## Clients and an identity provider of other projects with ours (needs Java 17, Maven, Node.js)
 	$(BIN)/pytest tests/interop $(ARGS)
 
 browser: $(READY) ## The console in a real browser (needs Chromium)

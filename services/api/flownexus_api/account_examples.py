@@ -87,6 +87,13 @@ ACCOUNT_EXAMPLES: dict[str, dict[str, Any]] = {
         "api_token": None,
         "must_change_password": False,
     },
+    "LoginMethods": {"password": True, "oidc": "my.example"},
+    "LoginBegun": {
+        "url": "https://login.my.example/auth?response_type=code&client_id=flownexus&code_challenge=...",
+        "state": "n7Qf0c1mXw",
+        "nonce": "pT5vWmLrJf",
+        "code_verifier": "EaGdIiHbSgUkMZs1B7hQ0cN2xXyq3u8oKpT5vWmLrJf",
+    },
     "Token": _GOOD,
     "Renewed": _GOOD,
 }

@@ -34,6 +34,7 @@ from flownexus_api.routers import (
     me,
     models,
     objects,
+    oidc,
     operation_batches,
     operations,
     profile_applications,
@@ -63,6 +64,7 @@ CORS: Any = {
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
+    oidc.router,
     me.router,
     users.router,
     audit.router,

@@ -19,6 +19,7 @@ from flownexus_api.bus import Bus
 from flownexus_api.database import create_engine
 from flownexus_api.housekeeping import housekeeping
 from flownexus_api.listener import listen
+from flownexus_api.oidc import Provider
 from flownexus_api.parts import Parts
 from flownexus_api.readiness import DatabaseWatch
 from flownexus_api.sessions import SessionTimes
@@ -52,6 +53,7 @@ def main() -> None:
         engine=create_engine(settings.database_url.get_secret_value()),
         bus=Bus(models.apply),
         models=models,
+        provider=Provider(provider) if (provider := settings.provider()) is not None else None,
         session_times=SessionTimes(settings.token_lifetime_s, settings.session_lifetime_s),
         max_firmware_bytes=settings.max_firmware_bytes,
         image_signatures=settings.image_signatures,

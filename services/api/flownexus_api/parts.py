@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from flownexus_api.bus import Bus
 from flownexus_api.image_signatures import ImageSignatures
 from flownexus_api.last_uses import LastUses
+from flownexus_api.oidc import Provider
 from flownexus_api.sessions import SessionTimes
 from flownexus_api.turns import Turns
 from flownexus_runtime.firmware_images import FirmwareImages
@@ -30,6 +31,7 @@ class Parts:
     engine: AsyncEngine
     bus: Bus
     models: LiveObjectModels
+    provider: Provider | None = None
     session_times: SessionTimes = field(default_factory=SessionTimes)
     max_firmware_bytes: int = 64 << 20
     image_signatures: ImageSignatures = field(default_factory=ImageSignatures)

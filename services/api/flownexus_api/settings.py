@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationInfo, field_validator
 
 from flownexus_api.database import driver_url
 from flownexus_api.image_signatures import ImageSignatures, load_public_key
+from flownexus_api.oidc import ProviderSettings
 from flownexus_api.sessions import LIFETIME_S, LONGEST_S
+from flownexus_api.user_views import Role
 from flownexus_runtime.sealing import CredentialsKey
 from flownexus_runtime.secret_strength import UrlWithPassword
 from flownexus_runtime.settings import ServiceSettings
@@ -34,6 +37,15 @@ class ApiSettings(ServiceSettings):
         le=30 * 86_400,
         description="Seconds after a login for which its token can be renewed.",
     )
+    oidc_issuer: str | None = Field(default=None, description="URL of an OpenID Connect provider; none unless set.")
+    oidc_client_id: str = Field(default="flownexus", description="Our name there.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="None for a public client.")
+    oidc_label: str = Field(default="single sign-on", description="What the login page calls the provider.")
+    oidc_scope: str = Field(default="openid profile", description="Scopes that are asked for, by spaces.")
+    oidc_name_claim: str = Field(default="preferred_username", description="The claim with the user name.")
+    oidc_role_claim: str = Field(default="groups", description="The claim that gives roles; dots lead into it.")
+    oidc_roles: dict[str, Role] = Field(default={}, description='Roles by its values: {"iot-admins": "administrator"}.')
+    oidc_default_role: Role | None = Field(default=None, description="Of those to whom it gives none; else refused.")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="Networks of proxies, the console among them, whose X-Forwarded-For is believed."
     )
@@ -75,6 +87,30 @@ class ApiSettings(ServiceSettings):
         """What checks signatures of images."""
         key = None if self.firmware_public_key is None else load_public_key(self.firmware_public_key)
         return ImageSignatures(key, required=self.firmware_signed_only)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _over_tls(cls, issuer: str | None) -> str | None:
+        url = urlsplit(issuer or "https://none")
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in {"127.0.0.1", "::1", "localhost"}):
+            raise ValueError("an issuer is an https:// URL, as the provider writes it of itself")
+        return issuer
+
+    def provider(self) -> ProviderSettings | None:
+        """The identity provider, where one is set."""
+        if self.oidc_issuer is None:
+            return None
+        return ProviderSettings(
+            issuer=self.oidc_issuer,
+            client_id=self.oidc_client_id,
+            client_secret=self.oidc_client_secret,
+            label=self.oidc_label,
+            scope=self.oidc_scope,
+            name_claim=self.oidc_name_claim,
+            role_claim=self.oidc_role_claim,
+            roles=self.oidc_roles,
+            default_role=self.oidc_default_role,
+        )
 
     @field_validator("cors_origins")
     @classmethod

@@ -109,6 +109,21 @@ def set_password(
     return find(connection, name)
 
 
+def of_provider(connection: Connection, issuer: str, subject: str, name: str, role: str) -> tuple[Row[Any], bool]:
+    """The user who is this person at the provider, with the role of now, and whether they are new.
+
+    A name alone makes nobody the same: raises Conflict where another user has it.
+    """
+    lock(connection)
+    same = select(User.id).where(User.issuer == issuer, User.subject == subject)
+    if (known := connection.scalar(same)) is not None:
+        changed = update(User).where(User.id == known).values(role=role).returning(User.__table__)
+        return connection.execute(changed).one(), False
+    user = create(connection, name, role, None)
+    named = update(User).where(User.id == user.id).values(issuer=issuer, subject=subject).returning(User.__table__)
+    return connection.execute(named).one(), True
+
+
 def _keep_an_administrator(connection: Connection) -> None:
     can_log_in = or_(User.password_hash.is_not(None), User.issuer.is_not(None))
     left = select(func.count()).where(User.role == "administrator", User.disabled.is_(False), can_log_in)

@@ -18,6 +18,8 @@ from flownexus_console.api_models import (
     EndpointDetail,
     EndpointPage,
     EventPage,
+    LoginBegun,
+    LoginMethods,
     LogPage,
     ObjectTree,
     ReadingPage,
@@ -59,6 +61,31 @@ class ApiClient:
         """A new token for one that is still good; SignedOut where the session has lasted as long as it may."""
         with translated():
             response = await self.http.post("/api/v1/auth/renew", headers={"Authorization": f"Bearer {token}"})
+        return read_answer(response, AccessToken)
+
+    async def methods(self) -> LoginMethods:
+        """How one can sign in."""
+        with translated():
+            return read_answer(await self.http.get("/api/v1/auth/methods"), LoginMethods)
+
+    async def begin_login(self, redirect_uri: str) -> LoginBegun:
+        """Begin a login at the identity provider."""
+        with translated():
+            response = await self.http.post("/api/v1/auth/oidc/start", json={"redirect_uri": redirect_uri})
+        return read_answer(response, LoginBegun)
+
+    async def finish_login(
+        self, begun: LoginBegun, code: str, redirect_uri: str, browser: Mapping[str, str]
+    ) -> AccessToken:
+        """Exchange what the browser came back with for a token. A code that is not good is SignedOut."""
+        given = {
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "nonce": begun.nonce,
+            "code_verifier": begun.code_verifier,
+        }
+        with translated():
+            response = await self.http.post("/api/v1/auth/oidc/finish", json=given, headers=browser)
         return read_answer(response, AccessToken)
 
     async def sign_out(self, token: str) -> None:

@@ -34,6 +34,21 @@ class AccessToken(Frozen):
     expires_in: float
 
 
+class LoginMethods(Frozen):
+    """How one can sign in; `oidc` is what the identity provider is called."""
+
+    oidc: str | None = None
+
+
+class LoginBegun(Frozen):
+    """A login at the identity provider that was begun: where to send the browser, and what to keep of it."""
+
+    url: str
+    state: str
+    nonce: str
+    code_verifier: str
+
+
 class Account(Frozen):
     """The user that a token belongs to."""
 

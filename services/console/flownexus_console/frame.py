@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nicegui import ui
@@ -13,6 +13,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from flownexus_console.account_client import AccountClient
 from flownexus_console.api_client import ApiClient
 from flownexus_console.errors import ApiAway, SignedOut
+from flownexus_console.pending_logins import PendingLogins
 from flownexus_console.session import Session, Sessions, login_address
 
 Answer = TypeVar("Answer")
@@ -25,6 +26,7 @@ class Console:
     api: ApiClient
     accounts: AccountClient
     sessions: Sessions
+    pending: PendingLogins = field(default_factory=PendingLogins)
 
 
 def text(tag: str, content: str, classes: str = "") -> TextElement:

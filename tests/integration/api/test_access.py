@@ -17,7 +17,7 @@ from integration.api.callers import Callers
 
 PAGE = Path(__file__).parents[3] / "docs" / "security" / "access.md"
 ROUTES = list(access_page.routes(ROUTERS, PREFIX))
-OPEN = {"/api/v1/auth/token"}
+OPEN = {f"/api/v1/auth/{path}" for path in ("token", "methods", "oidc/start", "oidc/finish")}
 
 
 class Tokens:

@@ -22,7 +22,7 @@ from integration.api.rows import Rows
 DOCUMENT: dict[str, Any] = create_app().openapi()
 ROUTES = [(path, method, route) for path, methods in DOCUMENT["paths"].items() for method, route in methods.items()]
 IDS = [f"{method} {path}" for path, method, _ in ROUTES]
-OPEN = {"/api/v1/auth/token"}
+OPEN = {f"/api/v1/auth/{path}" for path in ("token", "methods", "oidc/start", "oidc/finish")}
 MARCH = "from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z"
 PATH = "3303/0/5700"
 
@@ -61,7 +61,8 @@ def test_a_route_has_words_an_example_and_its_problems(path: str, method: str, r
             assert schema["examples"], reference
             for example in schema["examples"]:
                 jsonschema.validate(example, schema_at(reference))
-    assert {"401", "503"} <= set(route["responses"])
+    if path not in OPEN:
+        assert {"401", "503"} <= set(route["responses"])
     for status, response in route["responses"].items():
         if status != done:
             assert list(response["content"]) == ["application/problem+json"], f"{path} {status}"
