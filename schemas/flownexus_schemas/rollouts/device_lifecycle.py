@@ -17,7 +17,9 @@ Status = DeviceStatus
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Its update is asked for."""
+    """Its update is asked for. `again`: that of the last attempt, which is under way."""
+
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,8 @@ def apply_to_device(device: RolloutDevice, happening: DeviceHappening, now: date
 
 def _changes(device: RolloutDevice, happening: DeviceHappening, now: datetime) -> dict[str, Any]:
     match happening:
-        case Begun():
-            attempt = device.attempt + 1
+        case Begun(again=again):
+            attempt = device.attempt if again else device.attempt + 1
             return {
                 "attempt": attempt,
                 "update": update_id(device.rollout, device.endpoint, attempt),

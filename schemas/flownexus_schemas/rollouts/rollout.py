@@ -100,12 +100,15 @@ class Rollout(Frozen):
     watch: Watch = Watch()
     on_halt: OnHalt = OnHalt.RECALL
     give_up_after_s: int | None = Field(
-        default=None, ge=60, description="An update that takes longer is taken back and counts as failed."
+        default=None,
+        ge=60,
+        description="An update that takes longer counts as failed, and is taken back where it can be.",
     )
     starts_at: AwareDatetime | None = Field(default=None, description="No update is asked for before.")
     rollback_of: str | None = Field(default=None, description="The rollout that this one takes back.")
     requested_at: AwareDatetime
     requested_by: str | None = None
+    wish: str = Field(default="", description="Digest of the request: asked again, or for something else.")
     status: RolloutStatus = RolloutStatus.RUNNING
     accepted_until: AwareDatetime | None = Field(
         default=None,

@@ -102,6 +102,11 @@ class Listeners:
             listener.last_heard = max(listener.last_heard, now)
             self._on_heard(endpoint)
 
+    def heard_of(self, endpoint: str) -> tuple[float, int] | None:
+        """When it was last heard, in Unix seconds, and its lifetime; None where it is not registered."""
+        listener = self._by_endpoint.get(endpoint)
+        return None if listener is None else (listener.last_heard, listener.lifetime_s)
+
     def silent(self, endpoint: str, since: float) -> None:
         """It did not answer: it is asked nothing before its next sign of life after `since`."""
         listener = self._by_endpoint.get(endpoint)

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 OPEN = Gauge("flownexus_operations_open", "Operations that are queued or being sent, of all replicas.")
 IN_FLIGHT = Gauge("flownexus_operations_in_flight", "Requests of this replica that are under way.")
 REPLICAS = Gauge("flownexus_operations_replicas", "Replicas that are alive, this one counted.")
+ROLLOUTS = Gauge("flownexus_operations_rollouts", "Open rollouts that this replica cares for.")
 TRANSITIONS = Counter("flownexus_operations_transitions", "Transitions that this replica made.", ["happening"])
 CONFLICTS = Counter("flownexus_operations_conflicts", "Transitions that another one had made before.")
 DESIRED_CONFLICTS = Counter(

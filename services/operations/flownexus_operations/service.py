@@ -26,6 +26,7 @@ from flownexus_operations.listening import Listeners
 from flownexus_operations.operation_requests import OperationRequests
 from flownexus_operations.queues import Queues
 from flownexus_operations.replicas import INTERVAL_S, Replicas
+from flownexus_operations.rollouts.rollouts import Rollouts
 from flownexus_operations.settings import OperationsSettings
 from flownexus_operations.transitions import Transitions
 from flownexus_runtime import bus
@@ -60,6 +61,7 @@ class Operations:
         self._listeners: Listeners | None = None
         self._desired: Reconciler | None = None
         self._firmware: FirmwareEngine | None = None
+        self._rollouts: Rollouts | None = None
         self._sequence: int | None = None
         self._stream_created: datetime | None = None
 
@@ -87,6 +89,9 @@ class Operations:
             replicas=self._replicas,
             transitions=transitions,
             in_flight=self._settings.operations_in_flight,
+        )
+        rollouts = self._rollouts = Rollouts(
+            client=client, js=js, listeners=listeners, replicas=self._replicas, source=source
         )
         requests = OperationRequests(js, source)
         desired = self._desired = Reconciler(
@@ -117,6 +122,7 @@ class Operations:
             await client.subscribe(subjects.ALL_FIRMWARE_PROGRESS, cb=self._heard_download)
             registrations.start()
             await registrations.loaded()
+            tasks.append(asyncio.create_task(rollouts.run()))
             while True:
                 try:
                     await self._follow(client, js, dispatcher)
@@ -134,6 +140,8 @@ class Operations:
 
     async def stop(self, timeout_s: float) -> None:
         """Begin nothing more, end what is under way, and tell the others."""
+        if self._rollouts is not None:
+            await self._rollouts.stop()
         if self._desired is not None:
             await self._desired.stop()
         if self._firmware is not None:
@@ -295,6 +303,8 @@ class Operations:
 
     def _replicas_changed(self) -> None:
         log.info("replicas.changed", alive=self._replicas.alive)
+        if self._rollouts is not None:
+            self._rollouts.look_at_all()
         if self._dispatcher is not None:
             self._dispatcher.look_at_all()
         if self._desired is not None:

@@ -50,6 +50,8 @@ async def request_update(js: JetStreamContext, update: FirmwareUpdate, source: s
         if known is not None:
             return known[0]
         last = await _last(js, among)
+        if last is not None and last[0].id == update.id:
+            continue  # somebody else asked for the same one in between
         if last is not None and last[0].is_open:
             raise UpdateUnderWay(
                 f"{update.endpoint!r} is being updated to {last[0].version!r} (update {last[0].id}, "
@@ -61,6 +63,12 @@ async def request_update(js: JetStreamContext, update: FirmwareUpdate, source: s
             continue
         return update
     raise Unavailable("The updates of this endpoint change too fast; try again shortly.")
+
+
+async def open_update(js: JetStreamContext, endpoint: str) -> FirmwareUpdate | None:
+    """The update of the endpoint that is under way; None where there is none. Raises Unavailable."""
+    last = await _last(js, subjects.firmware_updates_of(endpoint))
+    return last[0] if last is not None and last[0].is_open else None
 
 
 async def load_update(js: JetStreamContext, update_id: str, endpoint: str | None = None) -> tuple[FirmwareUpdate, int]:

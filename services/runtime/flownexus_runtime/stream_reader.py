@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -40,8 +41,8 @@ class StreamReader:
     JetStream keeps no position for it: a gap in the consumer's own sequence, a reconnect or silence in place of
     heartbeats ends it with ReaderLost, and the next reader starts where its owner is.
 
-    `after` None: what is in the stream already comes as the last message of each subject only. `subjects`: only those
-    that one of these filters matches.
+    `after` None: what is in the stream already comes as the last message of each subject only, or all of it that was
+    kept from `since` on. `subjects`: only those that one of these filters matches.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class StreamReader:
         after: int | None,
         size: int,
         subjects: tuple[str, ...] = (),
+        since: datetime | None = None,
     ) -> None:
         self._client, self._js, self._stream = client, js, stream
-        self._after, self._size, self._subjects = after, size, subjects
+        self._after, self._size, self._subjects, self._since = after, size, subjects, since
         self._buffer: deque[Message] = deque()
         self._arrived = asyncio.Event()
         self._lost: str | None = None
@@ -70,8 +72,9 @@ class StreamReader:
 
     async def __aenter__(self) -> StreamReader:
         config = ConsumerConfig(
-            deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if self._after is None else DeliverPolicy.BY_START_SEQUENCE),
+            deliver_policy=self._start(),
             opt_start_seq=None if self._after is None else self._after + 1,
+            opt_start_time=self._since if self._after is None else None,
             # JetStream takes the last message of each subject only with a filter.
             filter_subjects=list(self._subjects or ((">",) if self._after is None else ())) or None,
             ack_policy=AckPolicy.NONE,
@@ -86,6 +89,11 @@ class StreamReader:
         )
         await self._ask()
         return self
+
+    def _start(self) -> DeliverPolicy:
+        if self._after is not None:
+            return DeliverPolicy.BY_START_SEQUENCE
+        return DeliverPolicy.LAST_PER_SUBJECT if self._since is None else DeliverPolicy.BY_START_TIME
 
     async def __aexit__(self, *_: object) -> None:
         if self._client.is_connected:

@@ -179,11 +179,23 @@ def test_an_update_that_takes_too_long_is_taken_back_and_failed() -> None:
     world.settle()
     assert world.those(Device.RECALLED) == []
     world.later(1)
-    world.settle()
+    for step in world.decided():
+        world.carry_out(step)
     assert (world.those(Device.RECALLED), world.device("1-2").recall) == (["1-2"], Recall.TIME)
-    world.end(CANCELLED, "1-2")
+    world.settle()  # it does not wait until the device is heard and drops the image
     assert world.device("1-2").status is Device.FAILED
     assert world.device("1-2").last_action.startswith("Its update is taken back: it took more than 60 s")
+    assert world.rollout.last_action == "Finished: 1 succeeded, 1 failed."
+
+
+def test_a_device_that_installs_for_too_long_cannot_be_taken_back_and_is_failed() -> None:
+    world = World.of(RolloutGroup(size=1, failed_percent=0), changes={"give_up_after_s": 60})
+    world.settle()
+    world.change("1-1", UpdateStatus.VERIFYING)
+    world.later(60)
+    world.settle()
+    assert (world.device("1-1").status, world.status) == (Device.FAILED, "HALTED")
+    assert world.those(Device.RECALLED) == []
 
 
 def test_nothing_begins_before_its_time() -> None:

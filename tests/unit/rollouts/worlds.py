@@ -89,7 +89,7 @@ class World:
                 self.happen(happening)
             case DeviceStep(endpoint=endpoint, happening=of_device):
                 self.happened.append(of_device)
-                self.standing.devices[endpoint] = apply_to_device(self.device(endpoint), of_device, self.now)
+                self.standing.put(apply_to_device(self.device(endpoint), of_device, self.now))
             case AskUpdate(endpoint=endpoint):
                 device = self.device(endpoint)
                 assert device.update is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,8 @@ from datetime import datetime, timedelta
 from flownexus_operations.rollouts.halting import reason_to_halt
 from flownexus_operations.rollouts.standing import Standing
 from flownexus_operations.rollouts.watching import Signs, verdict
+from flownexus_schemas.firmware.happenings import CancelAsked
+from flownexus_schemas.firmware.lifecycle import InvalidTransition, apply
 from flownexus_schemas.firmware.update import FirmwareUpdate, UpdateStatus
 from flownexus_schemas.rollouts.device import IN_FLIGHT, UPDATED, DeviceStatus, Recall, RolloutDevice
 from flownexus_schemas.rollouts.device_lifecycle import (
@@ -74,7 +75,6 @@ class AskCancel:
 Step = DeviceStep | RolloutStep | AskUpdate | AskCancel
 
 _GOING_ON = frozenset({RolloutStatus.RUNNING, RolloutStatus.PAUSED})
-_TAKING_BACK = frozenset({UpdateStatus.CANCELLING})
 
 
 def decide(standing: Standing, facts: Facts, now: datetime) -> Sequence[Step]:
@@ -96,8 +96,8 @@ def decide(standing: Standing, facts: Facts, now: datetime) -> Sequence[Step]:
 
 def _outcomes(standing: Standing, facts: Facts, now: datetime) -> Iterator[DeviceStep]:
     watch = standing.rollout.watch
-    before = {one.endpoint: one.registrations for group in standing.plan.groups for one in group}
-    for endpoint, device in standing.devices.items():
+    before = standing.registrations
+    for endpoint, device in standing.active.items():
         happening: DeviceHappening | None = None
         if device.status in IN_FLIGHT and device.update is not None and device.update in facts.updates:
             happening = _of_update(standing.rollout.status, device, facts.updates[device.update])
@@ -120,6 +120,9 @@ def _of_update(status: RolloutStatus, device: RolloutDevice, update: FirmwareUpd
             return UpdateFailed(f"Its update failed: {update.last_action}")
         case UpdateStatus.CANCELLED:
             return _of_cancelled(status, device, update)
+    if device.recall is Recall.TIME and not _can_be_taken_back(update):
+        # It is being taken back, or the device installs: the rollout waits for neither.
+        return GivenUp(f"{device.last_action} {update.last_action}")
     return None
 
 
@@ -165,26 +168,33 @@ def _of_rollout(standing: Standing, now: datetime) -> RolloutStep | None:
 
 
 def _is_over(standing: Standing) -> bool:
-    return standing.is_settled and not any(
-        device.status is DeviceStatus.WAITING for device in standing.devices.values()
-    )
+    return standing.is_settled and standing.count(DeviceStatus.WAITING) == 0
 
 
 def _asked(standing: Standing, facts: Facts) -> Iterator[Step]:
     """Updates that are to be asked for, or taken back, and that nobody did so far."""
-    for endpoint, device in standing.devices.items():
+    for endpoint, device in standing.active.items():
         if device.status not in IN_FLIGHT or device.update is None or device.update not in facts.updates:
             continue
         update = facts.updates[device.update]
         if update is None:
             yield AskUpdate(endpoint)
-        elif device.status is DeviceStatus.RECALLED and update.is_open and update.status not in _TAKING_BACK:
+        elif device.status is DeviceStatus.RECALLED and _can_be_taken_back(update):
             yield AskCancel(endpoint)
+
+
+def _can_be_taken_back(update: FirmwareUpdate) -> bool:
+    """Not once the device installs, nor where that is under way already."""
+    try:
+        apply(update, CancelAsked(""), update.requested_at)
+    except InvalidTransition:
+        return False
+    return True
 
 
 def _recalls(standing: Standing, facts: Facts, now: datetime) -> Iterator[DeviceStep]:
     rollout = standing.rollout
-    for endpoint, device in standing.devices.items():
+    for endpoint, device in standing.active.items():
         if device.status is not DeviceStatus.UPDATING or device.update not in facts.updates:
             continue
         if rollout.status is RolloutStatus.STOPPED:
@@ -232,6 +242,5 @@ def _not_yet(origin: DeviceStatus | None) -> PassedOver | str | None:
 
 
 def _summary(standing: Standing) -> str:
-    counted = Counter(device.status for device in standing.devices.values())
-    named = {status: status.lower().replace("_", " ") for status in DeviceStatus}
-    return ", ".join(f"{counted[status]} {name}" for status, name in named.items() if counted[status])
+    counted = {status: standing.count(status) for status in DeviceStatus}
+    return ", ".join(f"{count} {status.lower().replace('_', ' ')}" for status, count in counted.items() if count)
