@@ -7,6 +7,7 @@ from typing import Any
 from flownexus_api.account_examples import ACCOUNT_EXAMPLES
 from flownexus_api.desired_examples import DESIRED_EXAMPLES
 from flownexus_api.operation_examples import OPERATION_EXAMPLES
+from flownexus_api.rollout_examples import ROLLOUT_EXAMPLES
 from flownexus_schemas import subjects
 
 ENDPOINT: dict[str, Any] = {
@@ -235,6 +236,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     **ACCOUNT_EXAMPLES,
     **OPERATION_EXAMPLES,
     **DESIRED_EXAMPLES,
+    **ROLLOUT_EXAMPLES,
     "Buckets": BUCKETS,
     "DeviceAnswer": {
         "code": "2.05",

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, func, select, text
+from pydantic import BaseModel
+from sqlalchemy import Row, func, select
 
 from flownexus_api.access import BriefOperator, Viewer
 from flownexus_api.audit import add_outcome, write_down
@@ -25,36 +25,18 @@ from flownexus_api.operation_requests import (
 )
 from flownexus_api.parts import Database, Parts, PartsDep
 from flownexus_api.routers.operations import ID, MAX_BODY
+from flownexus_api.selection import Selection, chosen
 from flownexus_schemas.commands import AnyCommand
-from flownexus_schemas.endpoint_tags import MAX_TAGS, Tag
-from flownexus_schemas.errors import Conflict, FlowNexusError, InvalidRequest, NotFound
-from flownexus_schemas.lwm2m.path import Path as LwM2MPath
+from flownexus_schemas.errors import Conflict, FlowNexusError, NotFound
 from flownexus_schemas.operations.operation import Operation, OperationStatus
-from flownexus_schemas.profiles import meets
 from flownexus_schemas.tables import EndpointOperation as Kept
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
-MAX_ENDPOINTS = 10_000
 AT_A_TIME = 200
 """Messages on their way to JetStream."""
 
-ALL = "select name, object_links, object_versions from endpoint order by name"
-_WILD = frozenset("*?[")
-
 BatchId = Annotated[str, Path(pattern=ID, description="As the answer to the request had it.")]
-
-
-class Selection(BaseModel):
-    """Which endpoints: those that meet all that is said. At least one part is needed; `["*"]` is all endpoints."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    endpoints: tuple[str, ...] = Field(
-        default=(), max_length=MAX_ENDPOINTS, description="Names, with `*` for any text."
-    )
-    objects: tuple[int, ...] = Field(default=(), max_length=100, description="Each of these is listed.")
-    tags: tuple[Tag, ...] = Field(default=(), max_length=MAX_TAGS, description="The endpoint has each of these.")
 
 
 class BatchRequest(OperationRequest):
@@ -94,9 +76,9 @@ async def request_operations(
     """
     now = datetime.now(UTC)
     asked.check_expiry(now)
-    chosen = await _chosen(parts, asked.select)
+    endpoints = await chosen(parts, asked.select)
     batch = name_of_operation(who, idempotency_key)
-    commands = _commands(parts, asked, chosen)
+    commands = _commands(parts, asked, endpoints)
     operations = [
         operation_of(
             asked,
@@ -161,38 +143,11 @@ async def cancel_batch(*, who: BriefOperator, parts: PartsDep, batch: BatchId, h
     return BatchCancelled(batch=batch, cancelled=sum(await asyncio.gather(*map(one, waiting))))
 
 
-async def _chosen(parts: Parts, selection: Selection) -> Sequence[Row[Any]]:
-    """The endpoints, by name. Raises InvalidRequest: none, too many, or a name that nobody has."""
-    if not (selection.endpoints or selection.objects or selection.tags):
-        raise InvalidRequest('select: name endpoints, objects or tags; {"endpoints": ["*"]} is all of them.')
-    tags = parts.bus.loaded_tags() if selection.tags else None
-    async with parts.engine.begin() as connection:
-        known = (await connection.execute(text(ALL))).all()
-    names = {row.name for row in known}
-    unknown = [name for name in selection.endpoints if not _WILD.intersection(name) and name not in names]
-    if unknown:
-        raise InvalidRequest(f"select.endpoints: {', '.join(map(repr, unknown[:10]))}: never registered.")
-    chosen = [
-        row
-        for row in known
-        if meets(selection, row.name, _objects(row.object_links), () if tags is None else tags.of(row.name))
-    ]
-    if not chosen:
-        raise InvalidRequest("select: no endpoint meets it.")
-    if len(chosen) > MAX_ENDPOINTS:
-        raise InvalidRequest(f"select: {len(chosen)} endpoints meet it; at most {MAX_ENDPOINTS} go at once.")
-    return chosen
-
-
-def _objects(links: Sequence[str]) -> set[int]:
-    return {found for link in links if (found := LwM2MPath.parse(link).object_id) is not None}
-
-
-def _commands(parts: Parts, asked: BatchRequest, chosen: Sequence[Row[Any]]) -> list[AnyCommand]:
+def _commands(parts: Parts, asked: BatchRequest, endpoints: Sequence[Row[Any]]) -> list[AnyCommand]:
     """One an endpoint; values are fitted once for all of the same versions of objects. Raises InvalidRequest."""
     fitted: dict[frozenset[tuple[str, str]], AnyCommand] = {}
     commands: list[AnyCommand] = []
-    for row in chosen:
+    for row in endpoints:
         key = frozenset(row.object_versions.items())
         if key not in fitted:
             versions = {int(object_id): version for object_id, version in row.object_versions.items()}
