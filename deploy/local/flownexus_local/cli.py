@@ -31,6 +31,7 @@ from flownexus_local.operation_commands import operation_app
 from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.profile_commands import profile_app, tag_app
 from flownexus_local.quarantine_commands import dead_letter_app, undecoded_app
+from flownexus_local.rollout_commands import rollout_app
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
@@ -76,6 +77,7 @@ app.add_typer(dead_letter_app, name="dead-letters")
 app.add_typer(operation_app, name="operations")
 app.add_typer(desired_app, name="desired")
 app.add_typer(firmware_app, name="firmware")
+app.add_typer(rollout_app, name="rollout")
 app.add_typer(device_app)
 app.add_typer(tag_app)
 
