@@ -12,7 +12,7 @@ import pytest
 
 from flownexus_schemas.profiles import ObservationProfile, SingleObservation
 from harness.fleet import RunningFleet
-from harness.lockstep import CHANGED, GET, METHOD_NOT_ALLOWED, PUT, TEXT, LockstepDevice, Silence
+from harness.lockstep import CHANGED, GET, METHOD_NOT_ALLOWED, PUT, TEXT, Heard, LockstepDevice, Silence
 from harness.services import ServiceProcess
 from harness.waiting import until
 from integration.api.conftest import log_in
@@ -64,14 +64,28 @@ async def test_what_is_declared_is_written_at_the_wake_up_and_drift_and_refusal_
     pending = await becomes(client, "pending")
     assert (pending["desired"], pending["reported"], pending["profile"]) == (600, None, None)
 
+    def next_of_ours() -> Heard:
+        """The observation of the profile comes before it or after."""
+        request = device.receive()
+        if request.path() != "3303/0/5700":
+            return request
+        device.answer(request, METHOD_NOT_ALLOWED)
+        return device.receive()
+
     def answer(path: str, value: str) -> None:
-        device.answer(device.expect_request(GET, path), payload=value.encode(), content_format=TEXT)
+        request = next_of_ours()
+        assert (request.code, request.path()) == (GET, path)
+        device.answer(request, payload=value.encode(), content_format=TEXT)
+
+    def written(code: int, payload: bytes = b"") -> None:
+        request = next_of_ours()
+        assert (request.code, request.path()) == (PUT, "1/0/1")
+        device.answer(request, code, payload=payload)
 
     def wake_up() -> None:
         device.register(LINKS, "b=U", "Q")
-        device.answer(device.expect_request(GET, "3303/0/5700"), METHOD_NOT_ALLOWED)
         answer("1/0/1", "300")
-        device.answer(device.expect_request(PUT, "1/0/1"), CHANGED)
+        written(CHANGED)
         answer("1/0/1", "600")
 
     await served(wake_up)
@@ -81,7 +95,6 @@ async def test_what_is_declared_is_written_at_the_wake_up_and_drift_and_refusal_
     def reboot() -> None:
         device.move()
         device.register(LINKS, "b=U", "Q")
-        device.answer(device.expect_request(GET, "3303/0/5700"), METHOD_NOT_ALLOWED)
         answer("1/0/1", "86400")
 
     await served(reboot)
@@ -90,7 +103,7 @@ async def test_what_is_declared_is_written_at_the_wake_up_and_drift_and_refusal_
     listed = (await client.get("/api/v1/desired-values?state=drifted")).json()["items"]
     assert [(one["endpoint"], one["path"]) for one in listed] == [("device-1", "1/0/1")]
 
-    await served(lambda: device.answer(device.expect_request(PUT, "1/0/1"), METHOD_NOT_ALLOWED, payload=b"locked"))
+    await served(lambda: written(METHOD_NOT_ALLOWED, b"locked"))
     refused = await becomes(client, "refused")
     assert (refused["code"], refused["reason"]) == ("4.05", "locked")
 
