@@ -166,6 +166,28 @@ class LogLine(Frozen):
     time: AwareDatetime
 
 
+class HeardBy(StrEnum):
+    """What came from a device that no other event tells of."""
+
+    ANSWER = "answer"
+    DOWNLOAD = "download"
+
+
+class Hearing(Frozen):
+    """A device is there: it answered a request, or fetched a part of its firmware."""
+
+    by: HeardBy
+
+
+class Overdue(Frozen):
+    """Since when a device is silent, and when it was to be heard by what it did until then."""
+
+    registration_id: str
+    last_heard_at: AwareDatetime
+    expected_at: AwareDatetime = Field(description="The most likely.")
+    expected_by: AwareDatetime = Field(description="It came by then nine times of ten.")
+
+
 class EndpointRegistered(CloudEvent):
     """A device registered."""
 
@@ -208,8 +230,29 @@ class LogReported(CloudEvent):
     data: LogLine
 
 
+class EndpointHeard(CloudEvent):
+    """Something came from a device that no other event tells of; at most one in some seconds."""
+
+    type: Literal["io.flownexus.lwm2m.heard.v1"] = "io.flownexus.lwm2m.heard.v1"
+    data: Hearing
+
+
+class EndpointOverdue(CloudEvent):
+    """A device was not heard although it was due, and its registration still holds."""
+
+    type: Literal["io.flownexus.lwm2m.overdue.v1"] = "io.flownexus.lwm2m.overdue.v1"
+    data: Overdue
+
+
 Event = Annotated[
-    EndpointRegistered | EndpointUpdated | EndpointDeregistered | ValuesReported | ObservationChanged | LogReported,
+    EndpointRegistered
+    | EndpointUpdated
+    | EndpointDeregistered
+    | ValuesReported
+    | ObservationChanged
+    | LogReported
+    | EndpointHeard
+    | EndpointOverdue,
     Field(discriminator="type"),
 ]
 
@@ -220,6 +263,8 @@ KINDS: dict[type[CloudEvent], EventKind] = {
     ValuesReported: EventKind.REPORTED,
     ObservationChanged: EventKind.OBSERVATION,
     LogReported: EventKind.LOG,
+    EndpointHeard: EventKind.HEARD,
+    EndpointOverdue: EventKind.OVERDUE,
 }
 
 _adapter: TypeAdapter[Event] = TypeAdapter(Event)

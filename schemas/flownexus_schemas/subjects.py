@@ -70,6 +70,8 @@ class EventKind(StrEnum):
     REPORTED = "reported"
     OBSERVATION = "observation"
     LOG = "log"
+    HEARD = "heard"
+    OVERDUE = "overdue"
 
 
 ALL_EVENTS = "lwm2m.event.>"

@@ -1,4 +1,4 @@
-select name as endpoint, status, last_seen_at as "last seen", registered_at as "registered", expires_at as "expires",
+select name as endpoint, status, overdue, last_seen_at as "last seen", next_expected_at as "expected", registered_at as "registered", expires_at as "expires",
   lifetime_s as "lifetime (s)", queue_mode as "queue mode", lwm2m_version as "LwM2M",
   address_host || ':' || address_port as address, identity, gateway, registration_warnings::text as warnings
 from endpoint_status

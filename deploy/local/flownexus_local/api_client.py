@@ -30,6 +30,8 @@ class Endpoint(BaseModel):
     queue_mode: bool | None = None
     lifetime_s: int | None = None
     last_seen_at: datetime | None = None
+    next_expected_at: datetime | None = None
+    overdue: bool = False
     address: dict[str, Any] | None = None
 
 
@@ -99,11 +101,12 @@ class DeadLetter(BaseModel):
 class ApiClient(ApiSession):
     """What the commands ask of the api."""
 
-    def endpoints(self, tags: Sequence[str] = ()) -> Iterator[Endpoint]:
-        """All of them, or those with each of these tags, by name."""
+    def endpoints(self, tags: Sequence[str] = (), *, only_overdue: bool = False) -> Iterator[Endpoint]:
+        """All of them, or those with each of these tags, or that are overdue, by name."""
         cursor: str | None = None
         while True:
-            query: dict[str, Any] = {"limit": PAGE, "tag": list(tags)} | ({"cursor": cursor} if cursor else {})
+            query: dict[str, Any] = {"limit": PAGE, "tag": list(tags)}
+            query |= ({"cursor": cursor} if cursor else {}) | ({"overdue": True} if only_overdue else {})
             page = self._answer(self._client.get(f"{API}/endpoints", params=query)).json()
             yield from map(Endpoint.model_validate, page["items"])
             cursor = page["next"]

@@ -214,13 +214,16 @@ def migrate(  # noqa: PLR0917 - typer makes each argument an option
 @app.command()
 def endpoints(
     tag: Annotated[list[str] | None, typer.Option(help="Only those with this tag; may be repeated.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those that were due and were not heard.")] = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """List the devices: who is registered, and when each was last seen."""
+    """List the devices: who is registered, when each was last seen, and when it is expected next."""
     with ApiClient(folder) as api:
-        listed = list(api.endpoints(tag or ()))
-    if not listed and tag:
-        out.print("No device has " + " and ".join(tag), markup=False)
+        listed = list(api.endpoints(tag or (), only_overdue=overdue))
+    if not listed and (tag or overdue):
+        out.print(
+            "No device " + " and ".join(["is overdue"] * overdue + [f"has {one}" for one in tag or ()]), markup=False
+        )
         return
     if not listed:
         out.print("No device has registered yet: `flownexus simulate --devices 5` makes some.", markup=False)

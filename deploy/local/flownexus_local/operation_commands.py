@@ -109,7 +109,8 @@ def _line(operation: dict[str, Any]) -> str:
     asked = operation["request"]
     paths = asked.get("path") or ",".join(asked.get("paths") or [one["path"] for one in asked.get("values", ())])
     what = f"{operation['id']} {operation['endpoint']} {operation['operation']} {paths}"
-    return f"{what} {operation['status']}: {operation['last_action']}"
+    line = f"{what} {operation['status']}: {operation['last_action']}"
+    return f"{line} The device is expected at {operation['forecast_at']}." if operation["forecast_at"] else line
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from flownexus_local.api_client import Endpoint
 from flownexus_schemas.events import (
     KINDS,
     EndpointDeregistered,
+    EndpointHeard,
+    EndpointOverdue,
     EndpointRegistered,
     EndpointUpdated,
     Event,
@@ -29,19 +31,32 @@ LONGEST_VALUE = 60
 def endpoint_table(endpoints: Iterable[Endpoint], now: datetime) -> Table:
     """One row for each device."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("ENDPOINT", "STATUS", "LAST SEEN", "LWM2M", "LIFETIME", "ADDRESS"):
+    for heading in ("ENDPOINT", "STATUS", "LAST SEEN", "EXPECTED", "LWM2M", "LIFETIME", "ADDRESS"):
         table.add_column(heading, no_wrap=heading != "ENDPOINT", overflow="fold")
     for endpoint in endpoints:
         address = endpoint.address
         table.add_row(
             escape(endpoint.name),
-            f"[{STATUS_COLOURS.get(endpoint.status, 'default')}]{escape(endpoint.status)}[/]",
+            _status(endpoint),
             ago(endpoint.last_seen_at, now),
+            away(endpoint.next_expected_at, now),
             (endpoint.lwm2m_version or "") + (" Q" if endpoint.queue_mode else ""),
             f"{endpoint.lifetime_s} s" if endpoint.lifetime_s is not None else "",
             escape(f"{address['host']}:{address['port']}") if address else "",
         )
     return table
+
+
+def _status(endpoint: Endpoint) -> str:
+    status = f"[{STATUS_COLOURS.get(endpoint.status, 'default')}]{escape(endpoint.status)}[/]"
+    return f"{status} [yellow]overdue[/]" if endpoint.overdue else status
+
+
+def away(moment: datetime | None, now: datetime) -> str:
+    """How long until then; how long ago where it is past."""
+    if moment is None:
+        return ""
+    return f"in {ago(now, moment).removesuffix(' ago')}" if moment > now else ago(moment, now)
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -76,6 +91,10 @@ def _details(event: Event) -> str:
             return f"{change.state} {' '.join(change.observation.paths)}{code}"
         case LogReported(data=line):
             return f"{line.level}: {line.text}"
+        case EndpointHeard(data=hearing):
+            return hearing.by
+        case EndpointOverdue(data=overdue):
+            return f"silent since {overdue.last_heard_at:%H:%M:%S}, expected at {overdue.expected_at:%H:%M:%S}"
 
 
 def _short(value: float | str) -> str:

@@ -8,7 +8,14 @@ The same names and columns are there with and without TimescaleDB, where `resour
 from flownexus_schemas.tables.accounts import ApiToken, AuditEntry, KnownNetwork, LoginFailure, Session, User
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.desired import DesiredValue
-from flownexus_schemas.tables.devices import Endpoint, LatestValue, Resource, ResourceType, StatedVersions
+from flownexus_schemas.tables.devices import (
+    Endpoint,
+    EndpointWakeUps,
+    LatestValue,
+    Resource,
+    ResourceType,
+    StatedVersions,
+)
 from flownexus_schemas.tables.happenings import Event, EventResource, LogLine, ObservationOutcome, UndecodedReport
 from flownexus_schemas.tables.operations import (
     EndpointOperation,
@@ -28,6 +35,7 @@ __all__ = [
     "Endpoint",
     "EndpointOperation",
     "EndpointOperationChange",
+    "EndpointWakeUps",
     "Event",
     "EventResource",
     "Firmware",

@@ -32,7 +32,8 @@ class Endpoint(Base):
 
     Online, asleep or offline depends on the clock, so it is computed when asked: view `endpoint_status`
     (`offline` where not registered or past `expires_at`; `asleep` where `queue_mode` and past `awake_until`; else
-    `online`).
+    `online`). It has too whether the endpoint is `overdue`, and when it will be heard next (`next_expected_at`,
+    `next_expected_by`), from `endpoint_wake_ups`.
     """
 
     __tablename__ = "endpoint"
@@ -59,9 +60,31 @@ class Endpoint(Base):
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     registered_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
+    spoke_at: Mapped[datetime | None] = mapped_column(doc="When it last sent anything by itself: no answer.")
     awake_until: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     last_sequence: Mapped[int] = mapped_column(server_default="0", doc="Stream sequence of the newest event applied.")
+
+
+class EndpointWakeUps(Base):
+    """What was learned of when an endpoint wakes up, and what follows for the next time: a row at its first wake-up.
+
+    The forecasts are null until enough is known. `overdue_since`: when it was told that the endpoint is overdue; it is
+    so until it is heard.
+    """
+
+    __tablename__ = "endpoint_wake_ups"
+
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(doc="When its last wake-up began.")
+    learned: Mapped[dict[str, object]] = mapped_column(doc="`WakeUps` of `lwm2m.wake_ups`: intervals_s and longest.")
+    interval_s: Mapped[float | None] = mapped_column(doc="The most likely to the next wake-up.")
+    expected_at: Mapped[datetime | None]
+    expected_by: Mapped[datetime | None] = mapped_column(doc="Nine times of ten it came by then.")
+    lately_by: Mapped[datetime | None] = mapped_column(doc="Each time lately it came by then.")
+    longest_by: Mapped[datetime | None] = mapped_column(doc="Each time in the last two weeks it came by then.")
+    overdue_at: Mapped[datetime | None]
+    overdue_since: Mapped[datetime | None]
 
 
 class StatedVersions(Base):

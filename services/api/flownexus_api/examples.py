@@ -17,7 +17,7 @@ ENDPOINT: dict[str, Any] = {
     "registration_id": "k3Vd0aQz",
     "lwm2m_version": "1.1",
     "binding": "U",
-    "queue_mode": True,
+    "queue_mode": False,
     "awake_window_s": 93.0,
     "answers_asleep_within_s": None,
     "lifetime_s": 600,
@@ -28,6 +28,9 @@ ENDPOINT: dict[str, Any] = {
     "last_seen_at": "2026-03-02T09:41:30Z",
     "awake_until": "2026-03-02T09:43:03Z",
     "expires_at": "2999-12-31T00:00:00Z",
+    "next_expected_at": "2999-12-30T09:51:30Z",
+    "next_expected_by": "2999-12-30T09:51:36Z",
+    "overdue": False,
     "tags": ["greenhouse", "site:north"],
 }
 
@@ -201,7 +204,7 @@ LOGS: dict[str, Any] = {
 }
 
 STATISTICS: dict[str, Any] = {
-    "endpoints": {"total": 25, "online": 20, "asleep": 4, "offline": 1},
+    "endpoints": {"total": 25, "online": 20, "asleep": 4, "offline": 1, "overdue": 1},
     "readings_last_hour": 9000,
     "registrations_last_day": 26,
     "updates_last_day": 3600,

@@ -22,6 +22,8 @@ OPERATION: dict[str, Any] = {
     "requested_at": "2026-03-02T09:42:00Z",
     "requested_by": "olga",
     "expires_at": None,
+    "forecast_at": None,
+    "forecast_by": None,
     "last_attempt_at": "2026-03-02T09:50:00.100000Z",
     "finished_at": "2026-03-02T09:50:00.400000Z",
     "last_action": "The device answered 2.04.",

@@ -6,13 +6,27 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Row
+from sqlalchemy import Row, and_, case, column, or_, outerjoin, select, table
 
 from flownexus_api.values import WireValue
 from flownexus_schemas.operations.operation import Operation, OperationStatus
 from flownexus_schemas.tables import EndpointOperation as Kept
 
-COLUMNS: tuple[Any, ...] = (
+_ENDPOINT = table(
+    "endpoint_status",
+    *map(column, ("name", "status", "answers_asleep_within_s", "next_expected_at", "next_expected_by")),
+)
+# What was not sent yet goes out at once where the device listens.
+_WAITS = and_(
+    Kept.status == OperationStatus.QUEUED.value,
+    or_(
+        Kept.attempts > 0,
+        _ENDPOINT.c.status == "offline",
+        and_(_ENDPOINT.c.status == "asleep", _ENDPOINT.c.answers_asleep_within_s.is_(None)),
+    ),
+)
+
+_COLUMNS: tuple[Any, ...] = (
     Kept.id,
     Kept.endpoint,
     Kept.operation_type,
@@ -31,7 +45,12 @@ COLUMNS: tuple[Any, ...] = (
     Kept.code,
     Kept.diagnostic,
     Kept.answer,
+    case((_WAITS, _ENDPOINT.c.next_expected_at)).label("forecast_at"),
+    case((_WAITS, _ENDPOINT.c.next_expected_by)).label("forecast_by"),
 )
+
+OPERATIONS = select(*_COLUMNS).select_from(outerjoin(Kept, _ENDPOINT, _ENDPOINT.c.name == Kept.endpoint))
+"""Rows for `shown`."""
 
 _OF_THE_ENVELOPE = frozenset({"endpoint", "operation", "operation_id", "operation_attempt", "send_by"})
 
@@ -64,6 +83,12 @@ class EndpointOperation(BaseModel):
     requested_at: datetime
     requested_by: str | None
     expires_at: datetime | None
+    forecast_at: datetime | None = Field(
+        default=None,
+        description="When the device that it waits for is heard next, by what that did until now; null where it does "
+        "not wait.",
+    )
+    forecast_by: datetime | None = Field(default=None, description="The device came by then nine times of ten.")
     last_attempt_at: datetime | None
     finished_at: datetime | None
     last_action: str = Field(description="What happened last, as a sentence.")
@@ -92,7 +117,7 @@ class OperationDetail(EndpointOperation):
 
 
 def shown(row: Row[Any]) -> dict[str, Any]:
-    """The fields of an EndpointOperation from its row, which has COLUMNS."""
+    """The fields of an EndpointOperation from its row, one of OPERATIONS."""
     answer = row.answer or {}
     return {
         "id": row.id,
@@ -107,6 +132,8 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "requested_at": row.created_at,
         "requested_by": row.requested_by,
         "expires_at": row.expires_at,
+        "forecast_at": row.forecast_at,
+        "forecast_by": row.forecast_by,
         "last_attempt_at": row.last_attempt_at,
         "finished_at": row.finished_at,
         "last_action": row.last_action,

@@ -49,6 +49,7 @@ from flownexus_gateway.transport.dtls.handshakes import Contexts
 from flownexus_gateway.transport.dtls.session_store import PURPOSE
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.transport.sockets import Sockets
+from flownexus_gateway.uplink.signs_of_life import SignsOfLife
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
@@ -215,6 +216,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     images = FirmwareImages(lambda: js)
     addresses = FirmwareAddresses(sockets.ports, settings.firmware_coap_url, settings.firmware_http_url)
     offers = FirmwareOffers(js, images, table, sockets, addresses)
+    one_by_one.on_heard = offers.on_heard = SignsOfLife(publisher, source).heard
     commands = CommandServer(
         client=client,
         table=table,

@@ -64,6 +64,10 @@ class Address(Frozen):
     port: int
 
 
+OVERDUE = "overdue"
+"""What the fleet is filtered by beside the statuses: due, not heard, and still registered."""
+
+
 class Endpoint(Frozen):
     """One row of the fleet. Times are null until the first of their kind."""
 
@@ -84,6 +88,9 @@ class Endpoint(Frozen):
     last_seen_at: AwareDatetime | None = None
     awake_until: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+    next_expected_at: AwareDatetime | None = None
+    next_expected_by: AwareDatetime | None = None
+    overdue: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -236,6 +243,7 @@ class EndpointCounts(Frozen):
     online: int
     asleep: int
     offline: int
+    overdue: int = 0
 
 
 class Statistics(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flownexus_ingest.known_wake_ups import Manner, Sign, manner_of
 from flownexus_schemas.events import Deregistration, Registration
 
 
@@ -14,6 +15,7 @@ class EndpointChange:
 
     `registration` is None where the batch has none: then `ended` are the registrations that ended, and the row's own
     registration ends if it is among them. A late end of a registration that another one replaced changes nothing.
+    `signs` are what the device sent by itself.
     """
 
     first_seen_at: datetime
@@ -24,16 +26,27 @@ class EndpointChange:
     registered_at: datetime | None = None
     registered: bool = False
     ended: list[str] = field(default_factory=list)
+    signs: list[Sign] = field(default_factory=list)
+    spoke_at: datetime | None = None
+    overdue_since: datetime | None = None
 
     def seen(self, at: datetime) -> None:
         """A message of the device came."""
         if self.last_seen_at is None or at > self.last_seen_at:
             self.last_seen_at = at
 
-    def register(self, registration: Registration, expires_at: datetime) -> None:
+    def spoke(self, at: datetime, manner: Manner | None = None) -> None:
+        """The device sent something by itself."""
+        self.seen(at)
+        self.signs.append((at.timestamp(), manner))
+        if self.spoke_at is None or at > self.spoke_at:
+            self.spoke_at = at
+
+    def register(self, registration: Registration, at: datetime, expires_at: datetime) -> None:
         """It registered or updated its registration, which is now this."""
         self.registration, self.expires_at, self.registered = registration, expires_at, True
         self.ended.clear()
+        self.spoke(at, manner_of(registration))
 
     def deregister(self, end: Deregistration) -> None:
         """A registration of it ended."""

@@ -13,6 +13,7 @@ UNDECODED_WAITING = Gauge(
     "flownexus_ingest_undecoded_waiting",
     "Undecoded reports that wait for a retry; from 10,000 on not counted.",
 )
+OVERDUE = Gauge("flownexus_ingest_overdue", "Endpoints that were due and were not heard.")
 BATCH_MESSAGES = Histogram(
     "flownexus_ingest_batch_messages",
     "Messages in one transaction.",

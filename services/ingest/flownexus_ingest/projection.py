@@ -29,11 +29,14 @@ from flownexus_schemas.events import (
     FIRST_BLOCK,
     DeregistrationReason,
     EndpointDeregistered,
+    EndpointHeard,
+    EndpointOverdue,
     EndpointRegistered,
     EndpointUpdated,
     Event,
     LogReported,
     ObservationChanged,
+    Trigger,
     ValuesReported,
     parse_event,
     subject_of,
@@ -82,7 +85,7 @@ def _add(rows: Rows, event: Event, sequence: int, types: ValueTypes) -> None:
             change = _change(rows, event, sequence)
             change.deregister(event.data)
             if event.data.reason is DeregistrationReason.REQUEST:
-                change.seen(event.time)
+                change.spoke(event.time)
             rows.add_reading(reading)
         case ValuesReported():
             _add_report(rows, event, sequence, types)
@@ -94,6 +97,10 @@ def _add(rows: Rows, event: Event, sequence: int, types: ValueTypes) -> None:
             log = Log(event.data.time, sequence, event.subject, event.data.level, _text(event.data.text))
             _change(rows, event, sequence).seen(event.time)
             rows.logs.append(log)
+        case EndpointHeard():
+            _change(rows, event, sequence).seen(event.time)
+        case EndpointOverdue():
+            _change(rows, event, sequence).overdue_since = event.time
 
 
 def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, sequence: int) -> None:
@@ -101,8 +108,7 @@ def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, s
     reading = _life_reading(event, sequence, REGISTERED if anew else UPDATED)
     expires_at = event.time + timedelta(seconds=event.data.lifetime_s)
     change = _change(rows, event, sequence)
-    change.register(event.data, expires_at)
-    change.seen(event.time)
+    change.register(event.data, event.time, expires_at)
     if anew:
         change.registered_at = event.time
     rows.add_reading(reading)
@@ -113,7 +119,11 @@ def _add_report(rows: Rows, event: ValuesReported, sequence: int, types: ValueTy
     readings = [_reading(event, sequence, index, types) for index in range(len(report.records))]
     undecoded = _undecoded(event, sequence) if report.undecoded is not None else None
     retried = None if report.retry_of is None else _retried(event, report.retry_of, sequence)
-    _change(rows, event, sequence).seen(report.received_at)
+    change = _change(rows, event, sequence)
+    if report.trigger is Trigger.READ or report.retry_of is not None:
+        change.seen(report.received_at)
+    else:
+        change.spoke(report.received_at)
     for reading in readings:
         rows.add_reading(reading)
     if report.composite and readings:

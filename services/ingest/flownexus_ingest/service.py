@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import nats.errors
 import psycopg
@@ -14,6 +15,7 @@ from flownexus_ingest import metrics
 from flownexus_ingest.decoding_again import DecodingAgain
 from flownexus_ingest.identifiers import name_resource_types
 from flownexus_ingest.operation_pipeline import SUBJECTS, OperationPipeline
+from flownexus_ingest.overdue import OverdueWatch
 from flownexus_ingest.pipeline import Pipeline
 from flownexus_ingest.settings import IngestSettings
 from flownexus_ingest.stream_position import PositionMoved
@@ -36,6 +38,7 @@ DEAD_PEER_MS = 15_000
 
 MEASURE_INTERVAL_S = 5.0
 MODELS_TIMEOUT_S = 5.0
+CATCH_UP_TRIES = 10
 GATHER_S = 0.2
 """Models that come within this time are named together."""
 
@@ -70,7 +73,7 @@ class Ingest:
     async def run(self) -> None:
         """Work; whatever is away is waited for, with growing pauses."""
         delay = FIRST_DELAY_S
-        beside = [asyncio.create_task(self._measure()), asyncio.create_task(self._keep_named())]
+        beside = [asyncio.create_task(forever) for forever in (self._measure(), self._keep_named(), self._watch())]
         try:
             while True:
                 try:
@@ -173,6 +176,28 @@ class Ingest:
                 await asyncio.sleep(LONGEST_DELAY_S)
             else:
                 log.info("models.in_force", named=named, decoded_again=decoded)
+
+    async def _watch(self) -> None:
+        """Tell of devices that are overdue."""
+        watch = OverdueWatch(self._settings.overdue_grace_s)
+        while True:
+            await asyncio.sleep(MEASURE_INTERVAL_S)
+            if self._client is None or not self._client.is_connected or not self._working:
+                continue
+            try:
+                js = bus.jetstream(self._client)
+                await watch.look(self._client, js, self._connect, partial(self._caught_up, js))
+            except _AWAY as error:
+                log.warning("overdue.not_looked", reason=type(error).__name__, error=str(error)[:300])
+
+    async def _caught_up(self, js: JetStreamContext) -> bool:
+        """Whether all that is in the stream now is in the tables, in a moment at the latest."""
+        last = (await js.stream_info(Stream.EVENTS)).state.last_seq
+        for _ in range(CATCH_UP_TRIES):
+            if self._pipeline is not None and self._pipeline.position >= last:
+                return True
+            await asyncio.sleep(GATHER_S)
+        return False
 
     async def _measure(self) -> None:
         """Keep the lag true while nothing is written too, and the counts of what waits in the quarantine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flownexus_ingest.known_wake_ups import FORECAST
 from flownexus_ingest.staging import Stage, inserted_once, keep_newest, kept_newest
 from flownexus_ingest.values import ValueColumns
 
@@ -93,6 +94,7 @@ REGISTRATION = (
 
 _STATED = ", ".join(f"{name} = new.{name}" for name in REGISTRATION)
 _LAST_SEEN = "greatest(old.last_seen_at, new.last_seen_at)"
+_SPOKE = "greatest(old.spoke_at, new.spoke_at)"
 _NEWER = "where old.id = new.endpoint_id and old.last_sequence < new.last_sequence"
 _MERGE_REGISTERED = f"""
 update endpoint as old set
@@ -100,6 +102,7 @@ update endpoint as old set
     registered = new.registered,
     registered_at = coalesce(new.registered_at, old.registered_at),
     last_seen_at = {_LAST_SEEN},
+    spoke_at = {_SPOKE},
     awake_until = case when new.queue_mode then {_LAST_SEEN} + interval '1 second' * new.awake_window_s end,
     last_sequence = new.last_sequence
 from stage_endpoint_registered as new {_NEWER}
@@ -108,6 +111,7 @@ _MERGE_SEEN = f"""
 update endpoint as old set
     registered = old.registered and not old.registration_id = any(new.ended),
     last_seen_at = {_LAST_SEEN},
+    spoke_at = {_SPOKE},
     awake_until = case when old.queue_mode then {_LAST_SEEN} + interval '1 second' * old.awake_window_s end,
     last_sequence = new.last_sequence
 from stage_endpoint_seen as new {_NEWER}
@@ -115,7 +119,7 @@ from stage_endpoint_seen as new {_NEWER}
 
 ENDPOINT_REGISTERED = Stage(
     "endpoint",
-    (*REGISTRATION, "registered", "registered_at", "last_seen_at", "last_sequence"),
+    (*REGISTRATION, "registered", "registered_at", "last_seen_at", "spoke_at", "last_sequence"),
     (_MERGE_REGISTERED,),
     extra=(("endpoint_id", "bigint"),),
     suffix="_registered",
@@ -124,18 +128,29 @@ ENDPOINT_REGISTERED = Stage(
 
 ENDPOINT_SEEN = Stage(
     "endpoint",
-    ("last_seen_at", "last_sequence"),
+    ("last_seen_at", "spoke_at", "last_sequence"),
     (_MERGE_SEEN,),
     extra=(("endpoint_id", "bigint"), ("ended", "text[]")),
     suffix="_seen",
 )
 """The others: heard of, or ended."""
 
+WAKE_UPS = kept_newest("endpoint_wake_ups", key=("endpoint_id",), order=("began_at",), others=FORECAST)
+"""Of endpoints whose wake-ups became more in the batch."""
+
+_MERGE_OVERDUE = """
+update endpoint_wake_ups as old set overdue_since = greatest(old.overdue_since, new.overdue_since)
+from stage_endpoint_wake_ups_overdue as new where old.endpoint_id = new.endpoint_id
+"""
+OVERDUE = Stage("endpoint_wake_ups", ("endpoint_id", "overdue_since"), (_MERGE_OVERDUE,), suffix="_overdue")
+
 STATED_VERSIONS = inserted_once("stated_versions", ("endpoint_id", "stream_sequence", "object_versions"))
 
 ALL = (
     ENDPOINT_REGISTERED,
     ENDPOINT_SEEN,
+    WAKE_UPS,
+    OVERDUE,
     STATED_VERSIONS,
     RESOURCE,
     EVENT,

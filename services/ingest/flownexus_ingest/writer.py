@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from flownexus_ingest import stages
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.identifiers import Identifiers
+from flownexus_ingest.known_wake_ups import KnownWakeUps
 from flownexus_ingest.retries import Retries
 from flownexus_ingest.rows import Rows
 from flownexus_ingest.stream_position import StreamPosition
@@ -40,7 +41,7 @@ class Writer:
         self._connection = connection
         self._position = StreamPosition(stream, _FORGET_SEQUENCES)
         self._value_types = value_types
-        self._identifiers = Identifiers(models)
+        self._identifiers, self._wake_ups = Identifiers(models), KnownWakeUps()
 
     async def prepare(self, stream_created_at: datetime, last_sequence: int) -> tuple[int, bool]:
         """As StreamPosition.begin."""
@@ -62,6 +63,7 @@ class Writer:
                 await self._position.move(cursor, upto)
         except BaseException:
             self._identifiers.forget()
+            self._wake_ups.forget()
             raise
 
     async def _insert(self, cursor: AsyncCursor, rows: Rows) -> None:
@@ -71,11 +73,23 @@ class Writer:
         endpoints = ids.endpoints
         retries = Retries(endpoints)
         rows = await retries.take(cursor, rows)
+        # Before the rows of endpoints change: what is not remembered is read from them.
+        await self._wake_ups.learn(cursor, [name for name, change in rows.endpoints.items() if change.signs])
+        woken = [
+            (endpoints[name], *row)
+            for name, change in rows.endpoints.items()
+            if (row := self._wake_ups.take(name, change.signs)) is not None
+        ]
         registered, seen = _endpoint_rows(rows.endpoints, endpoints)
         if registered:
             await stages.ENDPOINT_REGISTERED.add(cursor, registered)
         if seen:
             await stages.ENDPOINT_SEEN.add(cursor, seen)
+        if woken:
+            await stages.WAKE_UPS.add(cursor, woken)
+        overdue = [(endpoints[name], c.overdue_since) for name, c in rows.endpoints.items() if c.overdue_since]
+        if overdue:
+            await stages.OVERDUE.add(cursor, overdue)
         if rows.versions:
             await stages.STATED_VERSIONS.add(
                 cursor,
@@ -153,7 +167,7 @@ def _endpoint_rows(
     seen: list[tuple[Any, ...]] = []
     for name, change in changes.items():
         if change.registration is None:
-            seen.append((change.last_seen_at, change.last_sequence, endpoints[name], change.ended))
+            seen.append((change.last_seen_at, change.spoke_at, change.last_sequence, endpoints[name], change.ended))
         else:
             registered.append(
                 (
@@ -161,6 +175,7 @@ def _endpoint_rows(
                     change.registered,
                     change.registered_at,
                     change.last_seen_at,
+                    change.spoke_at,
                     change.last_sequence,
                     endpoints[name],
                 )

@@ -118,7 +118,8 @@ class Operations:
         ]
         try:
             await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
-            await client.subscribe(subjects.events_of_kind(EventKind.REPORTED), cb=self._heard_device)
+            for kind in (EventKind.REPORTED, EventKind.HEARD):
+                await client.subscribe(subjects.events_of_kind(kind), cb=self._heard_device)
             await client.subscribe(subjects.ALL_FIRMWARE_PROGRESS, cb=self._heard_download)
             registrations.start()
             await registrations.loaded()

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flownexus_schemas.tables import (
     Endpoint,
+    EndpointWakeUps,
     Event,
     EventResource,
     LatestValue,
@@ -54,6 +55,13 @@ class Rows:
         values = {**outcome, "paths": ",".join(outcome["paths"]), "time": datetime.fromisoformat(outcome["time"])}
         with self._engine.begin() as connection:
             connection.execute(insert(ObservationOutcome).values(endpoint_id=endpoint_id, stream_sequence=1, **values))
+
+    def wake_ups(self, endpoint_id: int, expected_at: datetime, expected_by: datetime, **fields: Any) -> None:
+        """When it is expected next."""
+        values = {"began_at": expected_at, "learned": {}, "interval_s": 600.0, **fields}
+        values |= {"expected_at": expected_at, "expected_by": expected_by}
+        with self._engine.begin() as connection:
+            connection.execute(insert(EndpointWakeUps).values(endpoint_id=endpoint_id, **values))
 
     def log(self, endpoint_id: int, time: datetime, level: str, text: str, sequence: int | None = None) -> None:
         with self._engine.begin() as connection:

@@ -9,6 +9,8 @@ import httpx
 import psycopg
 import pytest
 
+from integration.api.rows import Rows
+
 NOW = datetime.now(UTC)
 LATER, BEFORE = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
 
@@ -48,6 +50,24 @@ async def test_status_is_that_of_this_moment(client: httpx.AsyncClient, database
     assert await names(client, "?status=online") == ["awake", "plain"]
     assert await names(client, "?status=asleep") == ["asleep"]
     assert await names(client, "?status=offline") == ["expired", "gone"]
+
+
+async def test_those_that_are_overdue_are_found_and_when_each_is_expected(
+    client: httpx.AsyncClient, database_url: str, rows: Rows
+) -> None:
+    seen = {"registered": True, "expires_at": LATER, "last_seen_at": BEFORE}
+    for name, overdue_since in (("silent", NOW), ("heard-since", BEFORE - timedelta(minutes=1)), ("in-time", None)):
+        minutes = NOW + timedelta(minutes=10), NOW + timedelta(minutes=11)
+        rows.wake_ups(rows.endpoint(name, **seen), *minutes, overdue_since=overdue_since)
+    rows.wake_ups(rows.endpoint("gone", **seen | {"registered": False}), NOW, NOW, overdue_since=NOW)
+
+    assert await names(client, "?overdue=true") == ["silent"]
+    assert await names(client, "?overdue=false&status=online") == ["heard-since", "in-time"]
+    assert (await client.get("/api/v1/statistics")).json()["endpoints"]["overdue"] == 1
+    found = (await client.get("/api/v1/endpoints/silent")).json()
+    assert found["overdue"] is True
+    expected = [datetime.fromisoformat(found[name]) for name in ("next_expected_at", "next_expected_by")]
+    assert expected == [NOW + timedelta(minutes=10), NOW + timedelta(minutes=11)]
 
 
 async def test_pages_hold_every_endpoint_once(client: httpx.AsyncClient, database_url: str) -> None:

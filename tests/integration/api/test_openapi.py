@@ -85,15 +85,15 @@ async def test_what_is_not_there_is_a_problem(anonymous: httpx.AsyncClient) -> N
 
 
 async def test_the_examples_are_real_answers(client: httpx.AsyncClient, rows: Rows, parts: Parts) -> None:
-    registration = {
-        key: value for key, value in ENDPOINT_DETAIL.items() if key not in {"name", "status", "observations", "tags"}
-    }
+    no_columns = {"name", "status", "observations", "tags", "overdue", "next_expected_at", "next_expected_by"}
+    registration = {key: value for key, value in ENDPOINT_DETAIL.items() if key not in no_columns}
     parts.bus.tags.apply(endpoint_key(ENDPOINT["name"]), json.dumps({"tags": ENDPOINT["tags"]}).encode(), 1)
     address = registration.pop("address")
     columns: dict[str, Any] = {
         key: moment(value) if key.endswith(("_at", "_until")) else value for key, value in registration.items()
     }
     node = rows.endpoint(ENDPOINT["name"], **columns, address_host=address["host"], address_port=address["port"])
+    rows.wake_ups(node, *map(moment, (ENDPOINT["next_expected_at"], ENDPOINT["next_expected_by"])))
     rows.observation(node, ENDPOINT_DETAIL["observations"][0])
     rows.resource_type(3303, 5700, object_name="Temperature", name="Sensor Value", units="")
     rows.resource_type(3, 0, object_name="Device", name="Manufacturer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import nats
@@ -10,13 +11,22 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from flownexus_schemas import subjects
-from flownexus_schemas.events import EndpointRegistered, EndpointUpdated, Registration
+from flownexus_schemas.commands import PathValue, ReadResource, WriteResource
+from flownexus_schemas.events import (
+    EndpointHeard,
+    EndpointRegistered,
+    EndpointUpdated,
+    HeardBy,
+    Registration,
+    ValuesReported,
+)
 from flownexus_schemas.profile_standing import AskProfile
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.registrations import StoredRegistration
 from flownexus_schemas.subjects import Bucket
+from harness.commanded import answered
 from harness.embedded import RunningNats
-from harness.lockstep import CHANGED, CREATED, LockstepDevice
+from harness.lockstep import CHANGED, CREATED, PUT, TEXT, LockstepDevice, Silence
 from harness.services import ServiceProcess
 from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice, put_profile
@@ -107,3 +117,29 @@ async def test_queue_mode_follows_an_update_that_changes_it(
     one.update(*then)
     [updated] = await events.wait(EndpointUpdated)
     assert updated.data.queue_mode is queue_mode
+
+
+@pytest.mark.parametrize("profile", [ObservationProfile(awake_window_s=2)])
+async def test_an_answer_that_reports_nothing_is_told_as_a_sign_of_life_now_and_then(
+    device: NewDevice, events: Events, client: Client
+) -> None:
+    one = registered(device)
+    await events.wait(EndpointRegistered)
+    with pytest.raises(Silence):
+        one.receive(timeout_s=0.6)  # a quarter of the window: so soon after a Register it would say nothing new
+    write = WriteResource(
+        endpoint="device-1", path="3/0/15", values=(PathValue(path="3/0/15", value="UTC"),), timeout_s=5
+    )
+    before = time.time()
+    for _ in range(3):
+        await answered(client, write, lambda: one.answer(one.expect_request(PUT, "3/0/15"), CHANGED))
+    await events.wait(EndpointHeard)
+    read = ReadResource(endpoint="device-1", path="3/0/15", timeout_s=5)
+    await answered(client, read, lambda: one.answer(one.receive(), payload=b"UTC", content_format=TEXT))
+    await events.wait(ValuesReported)
+    with pytest.raises(Silence):
+        one.receive(timeout_s=1)
+
+    [heard] = await events.of(EndpointHeard)
+    assert (heard.subject, heard.data.by) == ("device-1", HeardBy.ANSWER)
+    assert heard.time.timestamp() >= before

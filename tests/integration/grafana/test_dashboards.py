@@ -77,10 +77,17 @@ def a_day(now: datetime) -> list[EventMessage]:
         "diagnostic": "no such object",
     }
     at = now - 60 * S
+    overdue = {
+        "registration_id": "reg1",
+        "last_heard_at": (at - 600 * S).isoformat(),
+        "expected_at": (at - 300 * S).isoformat(),
+        "expected_by": (at - 300 * S).isoformat(),
+    }
     return [
         registered(ENDPOINT, at - 5 * S, lifetime_s=3600),
         updated(ENDPOINT, at, lifetime_s=3600),
         registered("sleeper", at - 600 * S, queue_mode=True, awake_window_s=20.0, lifetime_s=86400),
+        event_message("sleeper", "overdue", at, overdue),
         registered("gone", at - 500 * S),
         deregistered("gone", at - 400 * S),
         reported(
@@ -148,9 +155,9 @@ async def test_the_fleet_counts_each_status(filled_database: str) -> None:
         counts = {
             title: connection.execute(expanded(sql, now, now).encode()).fetchall()
             for title, _, sql in queries("fleet")
-            if title in {"Online", "Asleep", "Offline"}
+            if title in {"Online", "Asleep", "Offline", "Overdue"}
         }
-    assert counts == {"Online": [(1,)], "Asleep": [(1,)], "Offline": [(1,)]}
+    assert counts == {"Online": [(1,)], "Asleep": [(1,)], "Offline": [(1,)], "Overdue": [(1,)]}
 
 
 def test_panels_lie_side_by_side_without_overlap() -> None:

@@ -63,6 +63,29 @@ async def test_a_sleeping_device_gets_it_at_its_next_update(
     assert (await asked.ends(name)).status is OperationStatus.CONFIRMED
 
 
+async def test_one_that_stops_polling_gets_it_after_its_updates_from_another_port(
+    device: LockstepDevice, operations: ServiceProcess, asked: Asked
+) -> None:
+    """As Zephyr with CONFIG_LWM2M_RD_CLIENT_STOP_POLLING_AT_IDLE: its socket is gone, and two Updates come after."""
+    device.register(LINKS, "b=U", "Q", lifetime=600)
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(2.5))
+    name = await asked.ask(READ)
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(1.0))
+
+    def serve() -> None:
+        device.move()
+        device.update()
+        request = device.expect_request(GET, "3/0/0")
+        device.update()
+        device.answer(request, payload=b"maker", content_format=TEXT)
+
+    await served(serve)
+    operation = await asked.ends(name)
+    assert (operation.status, operation.attempts) == (OperationStatus.CONFIRMED, 1)
+
+
 async def test_a_report_published_late_wakes_no_sleeping_device(
     js: JetStreamContext, device: LockstepDevice, operations: ServiceProcess, asked: Asked
 ) -> None:
@@ -73,6 +96,17 @@ async def test_a_report_published_late_wakes_no_sleeping_device(
     assert (await asked.history(name))[-1].data.status is OperationStatus.QUEUED
 
     await js.publish("lwm2m.event.device-1.reported", b"{}")
+    await served(lambda: device.expect_request(GET, "3/0/0"))
+
+
+async def test_an_answer_that_somebody_else_asked_for_is_a_sign_of_life(
+    js: JetStreamContext, device: LockstepDevice, operations: ServiceProcess, asked: Asked
+) -> None:
+    device.register(LINKS, "b=U", "Q")
+    with pytest.raises(Silence):
+        await served(lambda: device.receive(2.5))
+    await asked.ask(READ)
+    await js.publish("lwm2m.event.device-1.heard", b"{}")
     await served(lambda: device.expect_request(GET, "3/0/0"))
 
 

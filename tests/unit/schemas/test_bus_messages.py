@@ -58,6 +58,8 @@ DATA: dict[str, dict[str, Any]] = {
         "code": "4.04",
     },
     "log": {"level": "warning", "text": "battery low", "time": NOW},
+    "heard": {"by": "answer"},
+    "overdue": {"registration_id": "a1", "last_heard_at": NOW, "expected_at": NOW, "expected_by": NOW},
 }
 
 

@@ -23,12 +23,13 @@ Order = Literal["name", "-last_seen_at"]
 
 COLUMNS = """id, name, status, registered, registration_id, lwm2m_version, binding, queue_mode, awake_window_s,
     answers_asleep_within_s, lifetime_s, gateway, address_host, address_port, first_seen_at, registered_at,
-    last_seen_at, awake_until, expires_at"""
+    last_seen_at, awake_until, expires_at, next_expected_at, next_expected_by, overdue"""
 DETAILS = f"""{COLUMNS}, identity, root_path, object_links, object_versions, content_formats,
     registration_warnings"""
 
 # position() takes the text as it is: like and ilike would read % and _ in it.
 MATCHES = """(cast(:status as text) is null or status = :status)
+    and (cast(:overdue as boolean) is null or overdue = :overdue)
     and (cast(:q as text) is null or position(lower(:q) in lower(name)) > 0)
     and (cast(:tagged as text[]) is null or name = any(cast(:tagged as text[])))"""
 
@@ -81,6 +82,12 @@ class Endpoint(BaseModel):
     last_seen_at: datetime | None
     awake_until: datetime | None
     expires_at: datetime | None
+    next_expected_at: datetime | None = Field(
+        description="When it is heard next, by what it did until now; the end of its lifetime while little is known, "
+        "and at the latest. Past where it is late."
+    )
+    next_expected_by: datetime | None = Field(description="It came by then nine times of ten.")
+    overdue: bool = Field(description="Whether it was due, was not heard for long, and is still registered.")
     tags: list[str]
 
 
@@ -121,6 +128,9 @@ async def list_endpoints(
     database: Database,
     parts: PartsDep,
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
+    overdue: Annotated[
+        bool | None, Query(description="Only those that are overdue, or only those that are not.")
+    ] = None,
     q: Annotated[
         str | None, Query(max_length=255, pattern=NO_NUL, description="Only names with this text in them.")
     ] = None,
@@ -131,7 +141,7 @@ async def list_endpoints(
 ) -> Endpoints:
     """The devices that ever registered, a page at a time."""
     tagged = parts.bus.loaded_tags().with_all(frozenset(tag)) if tag else None
-    values: dict[str, object] = {"status": status, "q": q, "tagged": tagged, "limit": limit + 1}
+    values: dict[str, object] = {"status": status, "overdue": overdue, "q": q, "tagged": tagged, "limit": limit + 1}
     values["seen"], values["name"] = keys_of(cursor, sort, (datetime, str)) if cursor else (None, None)
     rows, more = page_of((await database.execute(text(LISTS[sort]), values)).all(), limit)
     following = cursor_of(sort, rows[-1].last_seen_at, rows[-1].name) if more else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import Row, select, text, tuple_
 
 from flownexus_api.access import BriefOperator, Viewer
 from flownexus_api.audit import add_outcome, write_down
@@ -26,7 +26,7 @@ from flownexus_api.operation_requests import (
     request,
 )
 from flownexus_api.operation_views import (
-    COLUMNS,
+    OPERATIONS,
     EndpointOperation,
     OperationDetail,
     OperationStep,
@@ -50,7 +50,8 @@ router = APIRouter(tags=["operations"])
 MAX_BODY = 1024 * 1024
 ID = r"^[0-9A-Za-z_-]{1,64}$"
 KEY = (Kept.created_at, Kept.id)
-VERSIONS = "select object_versions from endpoint where name = :name"
+ASKED = """select object_versions, status, answers_asleep_within_s, next_expected_at, next_expected_by
+    from endpoint_status where name = :name"""
 
 OperationId = Annotated[str, Path(pattern=ID, description="As the answer to the request had it.")]
 BatchId = Annotated[str | None, Query(pattern=ID, description="Only those that this one request made.")]
@@ -82,7 +83,9 @@ async def request_operation(
     """
     now = datetime.now(UTC)
     asked.check_expiry(now)
-    command = asked.command(name, parts.models, await _object_versions(parts, name))
+    device = await _asked(parts, name)
+    versions = {int(object_id): version for object_id, version in device.object_versions.items()}
+    command = asked.command(name, parts.models, versions)
     operation_id = name_of_operation(who, idempotency_key, name)
     operation = operation_of(asked, command, operation_id=operation_id, who=who, now=now)
     details = {"operation": operation_id, "paths": asked.paths_named()}
@@ -92,7 +95,11 @@ async def request_operation(
     except FlowNexusError as error:
         await add_outcome(parts, entry, {"error": str(error)})
         raise
-    return EndpointOperation(**shown_from_stream(kept))
+    fields = shown_from_stream(kept)
+    waits = device.status == "offline" or (device.status == "asleep" and device.answers_asleep_within_s is None)
+    if waits and kept.status is OperationStatus.QUEUED:
+        fields |= {"forecast_at": device.next_expected_at, "forecast_by": device.next_expected_by}
+    return EndpointOperation(**fields)
 
 
 @router.get("/operations", responses=answers(401, 422, 503))
@@ -113,7 +120,7 @@ async def list_operations(
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Operations:
     """What was asked for and how it stands, the newest first."""
-    query = select(*COLUMNS).order_by(*(column.desc() for column in KEY)).limit(limit + 1)
+    query = OPERATIONS.order_by(*(column.desc() for column in KEY)).limit(limit + 1)
     if endpoint is not None:
         query = query.where(Kept.endpoint == endpoint)
     if status:
@@ -176,7 +183,7 @@ async def get_operation_stream(
 @router.get("/operations/{operation}", responses=answers(401, 404, 422, 503))
 async def get_operation(*, _: Viewer, parts: PartsDep, database: Database, operation: OperationId) -> OperationDetail:
     """One operation, with all that happened to it."""
-    row = (await database.execute(select(*COLUMNS).where(Kept.id == operation))).one_or_none()
+    row = (await database.execute(OPERATIONS.where(Kept.id == operation))).one_or_none()
     if row is None:
         known, _sequence = await load(parts.bus, operation)
         return OperationDetail(**shown_from_stream(known), history=[])
@@ -198,12 +205,12 @@ async def cancel_operation(
     return EndpointOperation(**shown_from_stream(await cancel(parts.bus, operation, who)))
 
 
-async def _object_versions(parts: Parts, name: str) -> dict[int, str]:
-    """What the device stated. Raises NotFound."""
+async def _asked(parts: Parts, name: str) -> Row[Any]:
+    """The endpoint that is asked. Raises NotFound."""
     found = None
     if "\0" not in name:
         async with parts.engine.begin() as connection:
-            found = (await connection.execute(text(VERSIONS), {"name": name})).one_or_none()
+            found = (await connection.execute(text(ASKED), {"name": name})).one_or_none()
     if found is None:
         raise unknown_endpoint(name)
-    return {int(object_id): version for object_id, version in found.object_versions.items()}
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from flownexus_api.access import Viewer
@@ -14,7 +14,8 @@ router = APIRouter(prefix="/statistics", tags=["statistics"])
 
 BY_STATUS = text(
     """select count(*) as total, count(*) filter (where status = 'online') as online,
-        count(*) filter (where status = 'asleep') as asleep, count(*) filter (where status = 'offline') as offline
+        count(*) filter (where status = 'asleep') as asleep, count(*) filter (where status = 'offline') as offline,
+        count(*) filter (where overdue) as overdue
     from endpoint_status"""
 )
 
@@ -39,6 +40,7 @@ class EndpointCounts(BaseModel):
     online: int
     asleep: int
     offline: int
+    overdue: int = Field(description="Of those that are online or asleep: due, and not heard.")
 
 
 class Statistics(BaseModel):

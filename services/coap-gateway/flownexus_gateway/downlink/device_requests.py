@@ -17,8 +17,9 @@ from flownexus_gateway.downlink.coap_client import (
     ReadPart,
 )
 from flownexus_gateway.downlink.unhurried import Unhurried
-from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.live import LiveRegistration, OnHeard, showed_life
 from flownexus_schemas.errors import FlowNexusError
+from flownexus_schemas.events import HeardBy
 from flownexus_schemas.lwm2m.path import Path
 
 Send = Callable[[DeviceRequest], Awaitable[DeviceAnswer]]
@@ -40,6 +41,7 @@ class DeviceRequests:
         self._client = client
         self.is_stopping = False
         """Whether parts of large payloads end with the block that is under way."""
+        self.on_heard: OnHeard = showed_life
 
     async def send(
         self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send_by: float | None = None
@@ -102,7 +104,7 @@ class DeviceRequests:
         finally:
             live.request_lock.release()
         live.seen_after_answer = True
-        live.showed_life(time.time())
+        self.on_heard(live, HeardBy.ANSWER, time.time())
         metrics.DEVICE_REQUESTS.labels("answered").inc()
         return answer
 

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from nats.js import JetStreamContext
 
 from flownexus_gateway.firmware_addresses import FirmwareAddresses
-from flownexus_gateway.registrations.live import LiveRegistration
+from flownexus_gateway.registrations.live import LiveRegistration, OnHeard, showed_life
 from flownexus_gateway.registrations.table import RegistrationTable
 from flownexus_gateway.transport.sockets import Sockets
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_links import FirmwareLinks, load_links
 from flownexus_schemas.commands import OfferFirmware, PathValue, WriteResource
 from flownexus_schemas.errors import InvalidRequest, NotFound
+from flownexus_schemas.events import HeardBy
 
 FIRMWARE_UPDATE, PACKAGE, PACKAGE_URI = 5, 0, 1
 MAX_URI_BYTES = 255
@@ -38,6 +39,7 @@ class FirmwareOffers:
         self._js, self._images, self._table, self._sockets, self._addresses = js, images, table, sockets, addresses
         self._links: FirmwareLinks | None = None
         self._offered: OrderedDict[str, str] = OrderedDict()
+        self.on_heard: OnHeard = showed_life
 
     async def write(self, live: LiveRegistration, offer: OfferFirmware) -> WriteResource:
         """The write of the link. Raises InvalidRequest: no such image, no such way to it; Unavailable."""
@@ -59,7 +61,7 @@ class FirmwareOffers:
         """A device fetches what it was offered: it lives, and listens for a while. Unix seconds."""
         live = self._table.of_endpoint(self._offered.get(update_id, ""))
         if live is not None:
-            live.showed_life(now)
+            self.on_heard(live, HeardBy.DOWNLOAD, now)
 
     async def _link(self, live: LiveRegistration, offer: OfferFirmware) -> str:
         try:

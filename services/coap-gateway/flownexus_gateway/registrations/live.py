@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flownexus_gateway.transport.peer import Peer
-from flownexus_schemas.events import Address, Registration
+from flownexus_schemas.events import Address, HeardBy, Registration
 from flownexus_schemas.lwm2m.marks import Mark
 from flownexus_schemas.lwm2m.object_model import version_key
 from flownexus_schemas.lwm2m.path import Path
@@ -29,7 +30,8 @@ class LiveRegistration:
 
     `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device since our answer
     to its Register. `is_claimed` is whether the device spoke to this gateway and the entry does not say so yet.
-    `noted` are the marks of its values that were logged.
+    `told_at` is when the bus was last told that the device is there. `noted` are the marks of its values that were
+    logged.
     """
 
     stored: StoredRegistration
@@ -39,6 +41,7 @@ class LiveRegistration:
     seen_after_answer: bool = False
     is_claimed: bool = False
     heard_at: float = 0.0
+    told_at: float = 0.0
     request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tokens: set[bytes] = field(default_factory=set)
     sign_of_life: asyncio.Event | None = None
@@ -47,6 +50,7 @@ class LiveRegistration:
     objects: tuple[Path, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.told_at = self.stored.last_seen_at
         self._read_links()
 
     @property
@@ -104,6 +108,7 @@ class LiveRegistration:
         """Take over the registration after an Update."""
         self.stored = self.stored.model_copy(update={"registration": registration, "last_seen_at": now})
         self.showed_life(now)
+        self.told_at = now
         self._read_links()
 
     def move(self, peer: Peer, gateway_id: str) -> None:
@@ -189,3 +194,12 @@ class LiveRegistration:
     def _read_links(self) -> None:
         self.versions = {int(object_id): version for object_id, version in self.registration.object_versions.items()}
         self.objects = tuple(Path.parse(link) for link in self.registration.object_links)
+
+
+OnHeard = Callable[[LiveRegistration, HeardBy, float], None]
+"""Told that something came from a device that no event tells of, by which way, and when."""
+
+
+def showed_life(live: LiveRegistration, _: HeardBy, now: float) -> None:
+    """What is done at the least."""
+    live.showed_life(now)

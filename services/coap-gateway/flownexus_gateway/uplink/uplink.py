@@ -158,6 +158,7 @@ class Uplink:
     def publish(self, report: Report, event_id: str, kept: Kept) -> list[TimedRecord]:
         """Publish a report; its values, decoded. `kept` as in Publisher.publish."""
         report.live.showed_life(report.received_at)
+        report.live.told_at = report.received_at
         records, undecoded = decode(report, self._models)
         if undecoded is not None:
             log.warning("report.undecoded", endpoint=report.live.endpoint, reason=undecoded)

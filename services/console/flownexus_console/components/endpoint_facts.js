@@ -9,6 +9,7 @@ export default {
       <div class="facts-title">
         <h1>{{ name }}</h1>
         <span v-if="endpoint" class="badge" :class="endpoint.status" role="status">{{ endpoint.status }}</span>
+        <span v-if="endpoint?.overdue" class="badge overdue">overdue</span>
         <span v-if="endpoint" class="muted number" :title="at(endpoint.last_seen_at)">
           last seen {{ ago(endpoint.last_seen_at) }}
         </span>
@@ -39,6 +40,8 @@ export default {
         add("Answers asleep", `within ${duration(e.answers_asleep_within_s)}`, "Requests are sent while it sleeps too");
       if (e.status === "online" && e.queue_mode && e.awake_until)
         add("Sleeps", this.ago(e.awake_until), this.at(e.awake_until));
+      if (e.next_expected_at)
+        add("Expected", this.ago(e.next_expected_at), `${this.at(e.next_expected_at)}; by ${this.at(e.next_expected_by)} nine times of ten`);
       add("Lifetime", e.lifetime_s ? duration(e.lifetime_s) : null, e.lifetime_s ? `${e.lifetime_s} s` : "");
       if (e.registered) {
         add("Registered", this.ago(e.registered_at), this.at(e.registered_at));

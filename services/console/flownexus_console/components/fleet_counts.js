@@ -3,6 +3,7 @@ const TILES = [
   ["online", "online", "online"],
   ["asleep", "asleep", "asleep"],
   ["offline", "offline", "offline"],
+  ["overdue", "overdue", "overdue"],
 ];
 
 export default {

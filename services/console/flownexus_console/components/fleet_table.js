@@ -16,6 +16,7 @@ export default {
             <th scope="col" :aria-sort="sort === '-last_seen_at' ? 'descending' : null">
               <button type="button" @click="$emit('sort', '-last_seen_at')" title="Sort by last seen">Last seen</button>
             </th>
+            <th scope="col" class="wide">Expected</th>
             <th scope="col" class="wide">LwM2M</th>
             <th scope="col" class="wide">Queue mode</th>
             <th scope="col" class="wide">Lifetime</th>
@@ -25,8 +26,9 @@ export default {
         <tbody>
           <tr v-for="row in rows" :key="row.name">
             <td class="name"><a :href="'/endpoints/' + encodeURIComponent(row.name)">{{ row.name }}</a> <span class="tag" v-for="tag in row.tags ?? []" :key="tag">{{ tag }}</span></td>
-            <td class="status"><span class="badge" :class="row.status">{{ row.status }}</span></td>
+            <td class="status"><span class="badge" :class="row.status">{{ row.status }}</span> <span class="badge overdue" v-if="row.overdue" title="It was due and was not heard">overdue</span></td>
             <td class="seen"><span :title="at(row.last_seen_at)">{{ ago(row.last_seen_at) }}</span></td>
+            <td class="wide expected"><span :title="at(row.next_expected_at)">{{ row.next_expected_at ? ago(row.next_expected_at) : "–" }}</span></td>
             <td class="wide version number">{{ row.lwm2m_version ?? "–" }}</td>
             <td class="wide queue">{{ row.queue_mode ? "yes" : "no" }}</td>
             <td class="wide expiry number">{{ row.lifetime_s ? duration(row.lifetime_s) : "–" }}</td>

@@ -12,7 +12,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from flownexus_console.api_client import Query
-from flownexus_console.api_models import EndpointPage, Status
+from flownexus_console.api_models import OVERDUE, EndpointPage, Status
 from flownexus_console.components.fleet import FleetCounts, FleetTable
 from flownexus_console.errors import SignedOut
 from flownexus_console.frame import Console, Frame, text
@@ -21,7 +21,8 @@ from flownexus_console.session import Session, to_login
 
 PAGE_SIZE = 50
 SORTS = ("name", "-last_seen_at")
-COMING_AND_GOING = {"kind": ["registered", "updated", "deregistered"]}
+STATUSES = ("", *Status, OVERDUE)
+COMING_AND_GOING = {"kind": ["registered", "updated", "deregistered", "overdue"]}
 COUNTS_EVERY_S = 4.0
 
 
@@ -35,9 +36,7 @@ def add(console: Console) -> None:
             return to_login(request)
         if session.account.must_change_password:
             return RedirectResponse("/account", status_code=303)
-        view = FleetView(
-            console, session, q, status if status in list(Status) else "", sort if sort in SORTS else "name"
-        )
+        view = FleetView(console, session, q, status if status in STATUSES else "", sort if sort in SORTS else "name")
         await view.refresh()
         await view.count()
         ui.timer(0, view.live, once=True)
@@ -80,7 +79,7 @@ class FleetView:
             ui.element("span").classes("spacer")
             with ui.element("div").classes("segments").props('role="group" aria-label="Status"'):
                 self._segments = {}
-                for status in ("", *Status):
+                for status in STATUSES:
                     button = text("button", status or "all").props('type="button"')
                     button.props["aria-pressed"] = str(status == self._status).lower()
                     button.on("click", lambda _, status=status: self._filter_status(status))
@@ -123,7 +122,9 @@ class FleetView:
         query: Query = {"limit": PAGE_SIZE, "sort": self._sort}
         if self._q:
             query["q"] = self._q
-        if self._status:
+        if self._status == OVERDUE:
+            query["overdue"] = "true"
+        elif self._status:
             query["status"] = self._status
         if self._cursors:
             query["cursor"] = self._cursors[-1]

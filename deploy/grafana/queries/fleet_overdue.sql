@@ -1,0 +1,1 @@
+select count(*) as overdue from endpoint_status where overdue
