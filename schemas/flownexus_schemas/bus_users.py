@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from flownexus_schemas import subjects
-from flownexus_schemas.subjects import Bucket, Stream
+from flownexus_schemas.subjects import Bucket, EventKind, Stream
 
 
 class BusUser(StrEnum):
@@ -26,8 +26,8 @@ class BusUser(StrEnum):
     INTEGRATOR = "integrator"
 
 
-ANSWERS_EXPIRE = "15m"
-"""A request to a device takes up to 600 s, and its answer comes after that at the latest."""
+ANSWERS_EXPIRE = "190m"
+"""A request to a device that sleeps takes up to LONGEST_EDRX_S, and its answer comes after that at the latest."""
 
 MAX_ANSWERS = 2
 
@@ -122,7 +122,12 @@ PERMISSIONS: dict[BusUser, Permissions] = {
     .done(answers=True),
     BusUser.INGEST: _Granted(BusUser.INGEST)
     .reads(Stream.EVENTS, Stream.OPERATIONS)
-    .publishes(subjects.ALL_DEAD_LETTERS, f"$JS.API.STREAM.INFO.{Stream.DEAD_LETTERS}")
+    .publishes(
+        subjects.ALL_DEAD_LETTERS,
+        subjects.events_of_kind(EventKind.OVERDUE),
+        subjects.ALL_GATEWAYS_ALIVE,
+        f"$JS.API.STREAM.INFO.{Stream.DEAD_LETTERS}",
+    )
     .reads_buckets(Bucket.OBJECT_MODELS)
     .done(),
     BusUser.OPERATIONS: _Granted(BusUser.OPERATIONS)
