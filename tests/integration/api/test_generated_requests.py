@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,10 +15,12 @@ from hypothesis.errors import Unsatisfiable
 from nats.js import JetStreamContext
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
+from sqlalchemy import func, insert
 
-from flownexus_api import accounts, api_tokens, user_changes
+from flownexus_api import accounts, api_tokens, bearer, user_changes
 from flownexus_api.app import create_app
 from flownexus_api.scopes import Scope
+from flownexus_schemas.tables import Session
 from integration.api.callers import PASSWORD
 
 if TYPE_CHECKING:
@@ -38,10 +41,11 @@ class Asking:
     """The running api, asked with a token that is good for everything, or by somebody who is logged in."""
 
     def __init__(self, url: str, database_url: str) -> None:
-        self.url = url
+        self.url, self._database_url = url, database_url
         accounts.add_user(database_url, "ada", "administrator", PASSWORD)
         with accounts.transaction(database_url) as connection:
             ada = user_changes.find(connection, "ada")
+            self._ada: int = ada.id
             self._api_token = api_tokens.create(connection, ada, "everything", Scope, 1).token
         self._login = "none yet"
         self.statuses: set[int] = set()
@@ -61,11 +65,17 @@ class Asking:
             self.faults.setdefault(f"{case.method} {case.path}", f"{case.as_curl_command()}\n{answer.text}")
 
     def _logged_in(self) -> str:
-        """The token of a login; another one where the last was ended."""
-        me = httpx.get(f"{self.url}/api/v1/users/me", headers={"Authorization": f"Bearer {self._login}"})
+        """The token of a login; another one where the last was ended.
+
+        Not by the password: wrong ones of now, which requests to change it have, make the next login wait.
+        """
+        me = httpx.get(f"{self.url}/api/v1/users/me", headers={"Authorization": f"Bearer {self._login}"}, timeout=30)
         if me.status_code != 200:
-            form = {"username": "ada", "password": PASSWORD}
-            self._login = httpx.post(f"{self.url}/api/v1/auth/token", data=form, timeout=30).json()["access_token"]
+            self._login = bearer.new_token(bearer.SESSION)
+            end = func.now() + timedelta(hours=1)
+            session = {"id": bearer.new_id(), "token_hash": bearer.digest(self._login), "user_id": self._ada}
+            with accounts.transaction(self._database_url) as connection:
+                connection.execute(insert(Session).values(**session, expires_at=end, ends_at=end))
         return self._login
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -212,6 +213,17 @@ async def publish_again(js: JetStreamContext, number: int) -> None:
             assert time.monotonic() < deadline
         else:
             return
+
+
+async def test_a_stream_ends_soon_after_its_login_was_ended(api: Api) -> None:
+    async with api.stream() as events:
+        async with httpx.AsyncClient(base_url=api.process.health_url, timeout=20) as client:
+            ended = await client.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {api.token}"})
+        assert ended.status_code == 200
+        async with asyncio.timeout(60):
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
+    assert (await api.refusal()).status_code == 401
 
 
 async def test_a_stream_ends_with_its_token(service: ServiceFactory, database_url: str, js: JetStreamContext) -> None:
