@@ -12,7 +12,7 @@ from flownexus_schemas import subjects
 
 ENDPOINT: dict[str, Any] = {
     "name": "urn:imei:123456789012345",
-    "status": "asleep",
+    "status": "online",
     "registered": True,
     "registration_id": "k3Vd0aQz",
     "lwm2m_version": "1.1",

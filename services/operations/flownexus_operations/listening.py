@@ -74,6 +74,8 @@ class Listeners:
     def __init__(self, on_heard: Heard, clock: Callable[[], float] = time.time) -> None:
         self._by_endpoint: dict[str, Listener] = {}
         self._on_heard, self._clock = on_heard, clock
+        self.is_loaded = False
+        """Whether what comes is new: before, it is what was stored, of whatever time."""
 
     def is_registered(self, endpoint: str) -> bool:
         """Whether a registration of it is stored."""
@@ -151,4 +153,4 @@ class Listeners:
     def _by_our_clock(self, seen_at: float) -> float:
         """Now, where the gateway saw it just now by its own clock: else a silence before could seem to come after."""
         now = self._clock()
-        return now if abs(now - seen_at) < CLOCKS_S else seen_at
+        return now if self.is_loaded and abs(now - seen_at) < CLOCKS_S else seen_at

@@ -123,6 +123,7 @@ class Operations:
             await client.subscribe(subjects.ALL_FIRMWARE_PROGRESS, cb=self._heard_download)
             registrations.start()
             await registrations.loaded()
+            listeners.is_loaded = True
             tasks.append(asyncio.create_task(rollouts.run()))
             while True:
                 try:
@@ -208,6 +209,8 @@ class Operations:
             for queued in list(queue.operations.values() if queue is not None else ()):
                 if queued.operation.attempt is not None:
                     queued.answer = await kept_answer(js, queued.operation)
+                if self._listeners is not None and queued.asked_in_vain_at is not None:
+                    self._listeners.silent(endpoint, queued.asked_in_vain_at)
         self._sequence = last
         dispatcher.is_ready = True
         log.info("operations.working", open=len(self._queues), sequence=last)

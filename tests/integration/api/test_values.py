@@ -259,7 +259,7 @@ async def test_statistics_count_by_status_and_by_time(client: httpx.AsyncClient,
     rows.reading(node, "3303/0/5700", now - timedelta(minutes=5), value_float=1.0)
     answer = await client.get("/api/v1/statistics")
     assert answer.json() == {
-        "endpoints": {"total": 2, "online": 1, "asleep": 0, "offline": 1},
+        "endpoints": {"total": 2, "online": 1, "asleep": 0, "offline": 1, "overdue": 0},
         "readings_last_hour": 1,
         "registrations_last_day": 1,
         "updates_last_day": 2,

@@ -84,11 +84,20 @@ def test_an_update_is_a_sign_of_life_though_the_clock_of_its_gateway_is_behind()
     looked_at: list[str] = []
     found = Listeners(looked_at.append, clock=lambda: T + 103)
     found.apply("e", entry(), 1)
+    found.is_loaded = True
     found.heard("e", T + 90)
     found.silent("e", since=T + 101)
     assert found.way_to("e", T + 102) is None
     found.apply("e", entry(last_seen_at=T + 100), 2)
     assert found.way_to("e", T + 104) == Way("gw-1")
+
+
+def test_what_was_stored_before_the_start_is_of_its_own_time() -> None:
+    looked_at: list[str] = []
+    found = Listeners(looked_at.append, clock=lambda: T + 2)
+    found.apply("e", entry(), 1)
+    found.silent("e", since=T + 1)
+    assert found.way_to("e", T + 2) is None
 
 
 def test_an_update_that_became_known_late_is_of_its_own_time() -> None:
