@@ -113,10 +113,8 @@ PERMISSIONS: dict[BusUser, Permissions] = {
         subjects.ALL_GATEWAY_ANSWERS,
     )
     .subscribes(subjects.ALL_GATEWAYS, subjects.ANY_GATEWAY_REQUEST, subjects.ALL_GATEWAY_ANSWERS)
-    .writes_buckets(Bucket.REGISTRATIONS, Bucket.DTLS_SESSIONS)
-    .reads_buckets(
-        Bucket.OBSERVATION_PROFILES, Bucket.OBJECT_MODELS, Bucket.ENDPOINT_TAGS, Bucket.KEYS, Bucket.CREDENTIALS
-    )
+    .writes_buckets(Bucket.REGISTRATIONS, Bucket.DTLS_SESSIONS, Bucket.CREDENTIALS)
+    .reads_buckets(Bucket.OBSERVATION_PROFILES, Bucket.OBJECT_MODELS, Bucket.ENDPOINT_TAGS, Bucket.KEYS)
     .reads_objects(subjects.FIRMWARE)
     .writes_objects(subjects.LARGE_MESSAGES)
     .done(answers=True),

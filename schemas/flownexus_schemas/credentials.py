@@ -22,8 +22,12 @@ MAX_IDENTITY_BYTES = 128
 MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 64
 """Of a pre-shared key. RFC 7925, 4.2: not below the strength of the cipher; RFC 4279, 5.3: 64 are always taken."""
 
+LEAST_DISTINCT_BYTES = 5
+"""Of a pre-shared key. Of 16 random bytes fewer are different once in 10^20 times; of those typed to try, often."""
+
 SUBJECT_KINDS = ("cn", "dns", "uri", "sha256")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_HEX = re.compile(r"[0-9a-fA-F]*")
 
 
 class CredentialState(StrEnum):
@@ -72,16 +76,22 @@ Subject = Annotated[
     ),
 ]
 EndpointName = Annotated[str, AfterValidator(_endpoint), Field(max_length=MAX_ENDPOINT_BYTES)]
+CredentialId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
 class Credential(Frozen):
-    """What all kinds have. Times in Unix seconds; null for no limit."""
+    """What all kinds have. Times in Unix seconds; null for no limit.
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    `until_used`: the id of the credential that follows it. Once a device has authenticated by that one, the gateway
+    that saw it puts an end to this one.
+    """
+
+    id: CredentialId
     endpoint: EndpointName = Field(description="The one endpoint name that a device may use with it.")
     created_at: float
     not_before: float | None = None
     expires_at: float | None = None
+    until_used: CredentialId | None = None
     revoked_at: float | None = None
 
     def state(self, now: float) -> CredentialState:
@@ -123,3 +133,18 @@ stored_credential: TypeAdapter[PskCredential | X509Credential] = TypeAdapter(Sto
 def key_binding(credential_id: str, endpoint: str, identity: str) -> bytes:
     """The binding of the sealed key of a credential that is about to be made."""
     return "\0".join((credential_id, endpoint, identity)).encode()
+
+
+def pre_shared_key(text: str) -> bytes:
+    """A key written in hex, also in pairs with colons or spaces. Raises ValueError, whose words do not have it."""
+    digits = text.replace(":", "").replace(" ", "")
+    if not _HEX.fullmatch(digits):
+        raise ValueError("a key is written in hexadecimal digits, two for each byte")
+    if len(digits) % 2:
+        raise ValueError(f"a key has two digits for each byte, and these are {len(digits)}")
+    key = bytes.fromhex(digits)
+    if not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
+        raise ValueError(f"a key has {MIN_KEY_BYTES} to {MAX_KEY_BYTES} bytes, and this one {len(key)}")
+    if len(set(key)) < LEAST_DISTINCT_BYTES:
+        raise ValueError("a key of so few different bytes is easily guessed: leave it out, and one is made")
+    return key

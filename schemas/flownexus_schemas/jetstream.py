@@ -24,6 +24,9 @@ WRONG_LAST_SEQUENCE = 10071
 BUCKET_TTL_S: dict[Bucket, float] = {Bucket.DTLS_SESSIONS: 30 * 86400}
 """Seconds after which an entry that nobody wrote again is gone. A device that sleeps longer makes a new handshake."""
 
+IN_BATCHES = frozenset({Bucket.CREDENTIALS})
+"""Buckets that take several entries at a time, all of them or none. NATS 2.12, ADR-50."""
+
 LARGE_MESSAGES_TTL_S = 3600
 """Seconds that the body of a large message is kept at most; a request lives for some minutes."""
 
@@ -106,6 +109,10 @@ async def provision(js: JetStreamContext, replicas: int = 1) -> None:
             await js.key_value(bucket.bucket)
         except BucketNotFoundError:
             await js.create_key_value(bucket)
+    for name in IN_BATCHES:
+        config = (await js.stream_info(f"KV_{name}")).config
+        if not config.allow_atomic:
+            await js.update_stream(config.evolve(allow_atomic=True))
     try:
         await js.object_store(subjects.LARGE_MESSAGES)
     except BucketNotFoundError:

@@ -21,6 +21,7 @@ from flownexus_api.parts import Parts
 from flownexus_api.routers import (
     audit,
     auth,
+    credentials,
     dead_letters,
     desired_profiles,
     desired_values,
@@ -86,6 +87,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rollout_devices.router,
     profiles.router,
     profile_applications.router,
+    credentials.router,
     desired_values.router,
     desired_profiles.router,
     models.router,

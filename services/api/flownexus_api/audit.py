@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import Request
@@ -12,7 +13,7 @@ from flownexus_api.access import Person, address_of
 from flownexus_api.audit_entry import audit_entry
 from flownexus_api.database import database_errors
 from flownexus_api.parts import Parts
-from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.errors import FlowNexusError, Unavailable
 from flownexus_schemas.tables import AuditEntry
 
 log = structlog.get_logger(__name__)
@@ -50,3 +51,22 @@ async def add_outcome(parts: Parts, entry: int, outcome: Mapping[str, str]) -> N
                 await connection.execute(update(AuditEntry).where(AuditEntry.id == entry).values(details=added))
     except Unavailable:
         log.error("audit.outcome_lost", entry=entry, **outcome)
+
+
+@asynccontextmanager
+async def written_down(
+    parts: Parts,
+    who: Person,
+    action: str,
+    target: str | None,
+    http: Request,
+    *,
+    details: Mapping[str, object] | None = None,
+) -> AsyncIterator[None]:
+    """Before the block, which no transaction holds; and the error that it ends by, if it does."""
+    entry = await write_down(parts, who, action, target, http, details=details)
+    try:
+        yield
+    except FlowNexusError as error:
+        await add_outcome(parts, entry, {"error": str(error)})
+        raise

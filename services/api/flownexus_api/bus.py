@@ -11,10 +11,12 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
+from flownexus_api.credential_bucket import CredentialBucket, Decide
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
 from flownexus_runtime.firmware_links import FirmwareLinks, load_links
 from flownexus_runtime.large_messages import LargeMessages
+from flownexus_runtime.live_credentials import LiveCredentials
 from flownexus_runtime.live_tags import LiveTags
 from flownexus_runtime.settings import ServiceSettings
 from flownexus_schemas import subjects
@@ -33,6 +35,7 @@ class Bus:
         self._buckets: dict[str, Bucket] = {}
         self._links: FirmwareLinks | None = None
         self.tags = LiveTags()
+        self._credentials = CredentialBucket()
 
     @property
     def is_connected(self) -> bool:
@@ -40,10 +43,23 @@ class Bus:
 
     def loaded_tags(self) -> LiveTags:
         """The tags of endpoints, as last heard. Raises Unavailable before they were read for the first time."""
-        bucket = self._buckets.get(subjects.Bucket.ENDPOINT_TAGS)
-        if bucket is None or not bucket.is_loaded:
-            raise Unavailable("The tags of endpoints were not read from the message bus yet; try again shortly.")
+        self._require_loaded(subjects.Bucket.ENDPOINT_TAGS, "tags of endpoints")
         return self.tags
+
+    def loaded_credentials(self) -> LiveCredentials:
+        """The credentials of devices, as last heard. Raises Unavailable before they were read for the first time."""
+        self._require_loaded(subjects.Bucket.CREDENTIALS, "credentials of devices")
+        return self._credentials.live
+
+    async def change_credentials(self, decide: Decide) -> None:
+        """Change all that `decide` says or nothing, on what is there. Raises what that raises, and Unavailable."""
+        self.loaded_credentials()
+        await self._credentials.change(self.jetstream(), self.publish, decide)
+
+    def _require_loaded(self, name: str, what: str) -> None:
+        bucket = self._buckets.get(name)
+        if bucket is None or not bucket.is_loaded:
+            raise Unavailable(f"The {what} were not read from the message bus yet; try again shortly.")
 
     @property
     def reconnects(self) -> int:
@@ -62,11 +78,11 @@ class Bus:
             self._links = await load_links(self.jetstream())
         return self._links
 
-    async def publish(self, subject: str, payload: bytes) -> None:
-        """Tell whoever listens, in no stream. Raises Unavailable while NATS is away."""
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
+        """Tell whoever listens, without an acknowledgement. Raises Unavailable while NATS is away."""
         if self._client is None or not self._client.is_connected:
             raise Unavailable("The message bus is away; try again shortly.")
-        await self._client.publish(subject, payload)
+        await self._client.publish(subject, payload, headers=headers)
 
     async def request(self, payload: bytes, timeout_s: float, *among: str) -> bytes | None:
         """The reply to a request on the first of these subjects where somebody listens; None where nobody does.
@@ -111,7 +127,10 @@ class Bus:
 
     async def _connect(self, settings: ServiceSettings) -> None:
         self._client = await runtime_bus.connect(settings, CLIENT_NAME)
-        followed: dict[str, Apply] = {subjects.Bucket.ENDPOINT_TAGS: self.tags.apply}
+        followed: dict[str, Apply] = {
+            subjects.Bucket.ENDPOINT_TAGS: self.tags.apply,
+            subjects.Bucket.CREDENTIALS: self._credentials.apply,
+        }
         if self._on_model is not None:
             followed[subjects.Bucket.OBJECT_MODELS] = self._on_model
         js = runtime_bus.jetstream(self._client)

@@ -27,6 +27,7 @@ from flownexus_api.settings import ApiSettings
 from flownexus_runtime import logs
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_runtime.process import run, stop_signal
+from flownexus_runtime.sealing import CREDENTIALS, Sealer
 from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 
@@ -53,6 +54,7 @@ def main() -> None:
         engine=create_engine(settings.database_url.get_secret_value()),
         bus=Bus(models.apply),
         models=models,
+        sealer=Sealer(key, CREDENTIALS) if (key := settings.credentials_key) is not None else None,
         provider=Provider(provider) if (provider := settings.provider()) is not None else None,
         session_times=SessionTimes(settings.token_lifetime_s, settings.session_lifetime_s),
         max_firmware_bytes=settings.max_firmware_bytes,

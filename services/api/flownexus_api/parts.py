@@ -19,6 +19,7 @@ from flownexus_api.turns import Turns
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.live_models import LiveObjectModels
+from flownexus_runtime.sealing import Sealer
 
 MAX_STREAMS = 500
 """Live streams open at a time; each is a consumer in JetStream."""
@@ -26,12 +27,13 @@ MAX_STREAMS = 500
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a running API. `stopping` is set when the process is about to end."""
+    """The parts of a running API. `sealer`: of keys of devices. `stopping` is set when the process is about to end."""
 
     engine: AsyncEngine
     bus: Bus
     models: LiveObjectModels
     provider: Provider | None = None
+    sealer: Sealer | None = None
     session_times: SessionTimes = field(default_factory=SessionTimes)
     max_firmware_bytes: int = 64 << 20
     image_signatures: ImageSignatures = field(default_factory=ImageSignatures)

@@ -40,6 +40,7 @@ from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.saver import Saver
 from flownexus_gateway.registrations.store import RegistrationStore
 from flownexus_gateway.registrations.table import RegistrationTable
+from flownexus_gateway.rotation_ends import RotationEnds
 from flownexus_gateway.router import Router
 from flownexus_gateway.settings import GatewaySettings
 from flownexus_gateway.transport.coap import CoapDispatcher
@@ -182,6 +183,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         sockets.find_session = dtls.session_of
         if keys is not None and settings.dtls_connection_ids:
             sessions = dtls.keep_sessions(js, Sealer(keys, PURPOSE), gateway_id)
+    rotations = RotationEnds(js, credentials)
     store = RegistrationStore(js, table, sockets, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, Entitlement(credentials), gateway_id)
     saver = Saver(registrar)
@@ -262,7 +264,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         sockets.plain.start(settings.plain_access.guarded(dispatcher.receive))
     if dtls is not None:
         dtls.start(dispatcher.receive)
-        tasks.append(asyncio.create_task(dtls.run()))
+        dtls.tell_used(rotations.used)
+        tasks += [asyncio.create_task(forever) for forever in (dtls.run(), rotations.run())]
         if sessions is not None:
             tasks.append(asyncio.create_task(sessions.run()))
     state.is_loaded = state.has_served = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ class LiveCredentials:
         self._by_id: dict[str, AnyCredential] = {}
         self._by_shown: dict[str, dict[str, AnyCredential]] = {}
         self._by_endpoint: Counter[str] = Counter()
+        self._until_used: dict[str, set[str]] = {}
         self._revisions: dict[str, int] = {}
         self.revision = 0
         self.on_change: OnChange = _nothing
@@ -37,8 +38,26 @@ class LiveCredentials:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __iter__(self) -> Iterator[AnyCredential]:
+        return iter(self._by_id.values())
+
     def get(self, credential_id: str) -> AnyCredential | None:
         return self._by_id.get(credential_id)
+
+    def revision_of(self, credential_id: str) -> int:
+        """Of the entry of a credential as it is known here; 0 where it never was there."""
+        return self._revisions.get(credential_id, 0)
+
+    def until_used(self, credential_id: str) -> list[AnyCredential]:
+        """Those that the use of this one puts an end to: the one before it, the one before that."""
+        found: dict[str, AnyCredential] = {}
+        following = [credential_id]
+        while following:
+            for one in self._until_used.get(following.pop(), ()):
+                if one not in found:
+                    found[one] = self._by_id[one]
+                    following.append(one)
+        return list(found.values())
 
     def has_any(self, endpoint: str) -> bool:
         """Whether an endpoint name has a credential, in whatever state."""
@@ -68,20 +87,33 @@ class LiveCredentials:
         self._revisions[key] = revision
         former, current = self._by_id.get(key), self._read(key, value, revision)
         if former is not None:
-            del self._by_id[key]
-            self._by_endpoint[former.endpoint] -= 1
-            if not self._by_endpoint[former.endpoint]:
-                del self._by_endpoint[former.endpoint]
-            names = self._by_shown[_shown_by(former)]
-            del names[key]
-            if not names:
-                del self._by_shown[_shown_by(former)]
+            self._remove(former)
         if current is not None:
-            self._by_id[key] = current
-            self._by_endpoint[current.endpoint] += 1
-            self._by_shown.setdefault(_shown_by(current), {})[key] = current
+            self._put(current)
         if former != current:
             self.on_change(key)
+
+    def _put(self, credential: AnyCredential) -> None:
+        self._by_id[credential.id] = credential
+        self._by_endpoint[credential.endpoint] += 1
+        self._by_shown.setdefault(_shown_by(credential), {})[credential.id] = credential
+        if credential.until_used is not None:
+            self._until_used.setdefault(credential.until_used, set()).add(credential.id)
+
+    def _remove(self, credential: AnyCredential) -> None:
+        del self._by_id[credential.id]
+        self._by_endpoint[credential.endpoint] -= 1
+        if not self._by_endpoint[credential.endpoint]:
+            del self._by_endpoint[credential.endpoint]
+        names = self._by_shown[_shown_by(credential)]
+        del names[credential.id]
+        if not names:
+            del self._by_shown[_shown_by(credential)]
+        if credential.until_used is not None:
+            waiting = self._until_used[credential.until_used]
+            waiting.remove(credential.id)
+            if not waiting:
+                del self._until_used[credential.until_used]
 
     def _shown(self, name: str) -> Iterable[AnyCredential]:
         return self._by_shown.get(name, {}).values()

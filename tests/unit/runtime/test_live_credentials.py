@@ -76,3 +76,16 @@ def test_a_key_that_was_moved_to_another_endpoint_does_not_open(live: LiveCreden
     live.apply(*entry(psk("c1").model_copy(update={"endpoint": "device-2"})), 1)
     with pytest.raises(NotOpened):
         live.key(live.of_identity("device-1")[0])
+
+
+def test_the_use_of_one_ends_those_before_it_even_where_they_go_round(live: LiveCredentials) -> None:
+    chain = {"a": "b", "b": "c", "c": None}
+    for number, (id_, following) in enumerate(chain.items()):
+        live.apply(*entry(psk(id_).model_copy(update={"until_used": following})), number + 1)
+    assert [one.id for one in live.until_used("c")] == ["b", "a"]
+    assert [one.id for one in live.until_used("a")] == []
+    live.apply(*entry(psk("c").model_copy(update={"until_used": "a"})), 4)
+    assert {one.id for one in live.until_used("a")} == {"a", "b", "c"}
+    live.apply("b", None, 5)
+    assert [one.id for one in live.until_used("c")] == []
+    assert (live.revision_of("b"), live.revision_of("x")) == (5, 0)

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flownexus_schemas.credentials import CredentialState, PskCredential, X509Credential, stored_credential
+from flownexus_schemas.credentials import (
+    CredentialState,
+    PskCredential,
+    X509Credential,
+    pre_shared_key,
+    stored_credential,
+)
 
 PSK: dict[str, Any] = {
     "id": "c1", "endpoint": "device-1", "type": "psk", "identity": "device-1", "sealed_key": "k.x", "created_at": 0.0,
@@ -69,3 +75,15 @@ def test_an_id_or_endpoint_that_nats_cannot_carry_is_refused(change: dict[str, s
 )
 def test_how_it_stands_follows_its_times(times: dict[str, float], state: CredentialState) -> None:
     assert PskCredential.model_validate({**PSK, **times}).state(100.0) is state
+
+
+@pytest.mark.parametrize("text", ["000102030405060708090a0b0c0d0e0f", "00:01:02:03:04:05:06:07 08090A0B0C0D0E0F"])
+def test_a_key_is_read_from_hex_as_people_write_it(text: str) -> None:
+    assert pre_shared_key(text) == bytes(range(16))
+
+
+@pytest.mark.parametrize("text", ["", "0x" + "1" * 32, "0" * 32, "01" * 16, "0123456789abcdef" * 1, "é" * 32, "1" * 33])
+def test_what_is_no_key_is_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="^a key ") as refused:
+        pre_shared_key(text)
+    assert not text or text not in str(refused.value)

@@ -5,6 +5,7 @@ Sans-IO.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 import structlog
@@ -48,6 +49,7 @@ class Associations:
         self.on_heard: Told = _nothing
         self.on_low: Told = _nothing
         self.on_ended: Told = _nothing
+        self.on_standing: Told = _nothing
 
     def __iter__(self) -> Iterator[Association]:
         return iter([one for several in self._by_endpoint.values() for one in several])
@@ -72,6 +74,7 @@ class Associations:
         cid = session.keys.read_cid
         self._put(association)
         self.on_begun(association)
+        self.on_standing(association)
         log.info("dtls.established", peer=repr(path), who=identity.name, endpoint=identity.endpoint,
                  connection_id=bool(cid))  # fmt: skip
         return association
@@ -135,8 +138,13 @@ class Associations:
                 case ContentType.HANDSHAKE if opened.content[:1] == _CLIENT_HELLO:
                     association.alert(WARNING, NO_RENEGOTIATION)
 
-    def recheck(self, now: float) -> None:
-        """End those whose credentials do not count any more."""
+    def ends_at(self, association: Association) -> float:
+        """When its credential ends by itself, Unix seconds; infinite where it does not."""
+        return self._authentication.ends_at(association.authenticated)
+
+    def recheck(self, now: float) -> float:
+        """End those whose credentials do not count any more, and tell of the others: when the next of them ends."""
+        next_end = math.inf
         for association in self:
             refusal = self._authentication.standing(association.authenticated, now)
             if refusal is not None:
@@ -145,6 +153,10 @@ class Associations:
                             who=association.authenticated.name)  # fmt: skip
                 association.alert(FATAL, ACCESS_DENIED)
                 self.end(association, str(refusal))
+            else:
+                next_end = min(next_end, self.ends_at(association))
+                self.on_standing(association)
+        return next_end
 
     def end(self, association: Association, reason: str, *, is_gone: bool = True) -> None:
         """Nothing comes from it and nothing goes to it any more; `is_gone`: nor anywhere else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
@@ -118,6 +119,11 @@ class Authentication:
         if credential is None or credential.endpoint != identity.endpoint:
             return Refusal.REVOKED
         return _REFUSALS.get(credential.state(now))
+
+    def ends_at(self, identity: Identity) -> float:
+        """When the credential ends by itself, Unix seconds; infinite where it does not."""
+        credential = self._credentials.get(identity.credential_id)
+        return math.inf if credential is None or credential.expires_at is None else credential.expires_at
 
     def _revoked(self, names: Iterable[str], now: float) -> Refusal | None:
         """Whether one of the names has credentials that were revoked, and no other that counts."""

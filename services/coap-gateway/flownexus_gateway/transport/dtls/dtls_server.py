@@ -14,7 +14,7 @@ from flownexus_gateway.transport.dtls.records import Record, cid_of, split
 from flownexus_gateway.transport.peer import Peer
 
 RECHECK_S = 30.0
-"""Credentials expire by themselves."""
+"""Credentials are looked at again at least so often; at once where one changed or ends."""
 
 
 LookUp = Callable[[bytes, Callable[[], None]], None]
@@ -67,13 +67,13 @@ class DtlsServer:
         """To be called often: flights are sent again, and what is over is ended."""
         self.handshakes.look_after(now)
         if now >= self._recheck_at:
-            self._recheck_at = now + RECHECK_S
-            self.associations.recheck(now)
+            self._recheck_at = min(now + RECHECK_S, self.associations.recheck(now))
 
     def _go_on(self, begun: Begun, records: list[Record], path: Peer, now: float) -> None:
         done = self.handshakes.go_on(begun, records, path, now)
         if done is not None:
             association = self.associations.add(done, now)
+            self._recheck_at = min(self._recheck_at, self.associations.ends_at(association))
             self.associations.handle(association, done.opened, self.deliver)
 
 

@@ -59,6 +59,10 @@ class DtlsSocket:
         self.server.look_up = store.look_up
         return store
 
+    def tell_used(self, used: Callable[[str], None]) -> None:
+        """Have `used` called with the id of each credential by which a device is in, again and again."""
+        self.server.associations.on_standing = lambda association: used(association.authenticated.credential_id)
+
     def start(self, receive: Receive) -> None:
         """Begin to read; `receive` gets each datagram of CoAP and the association it came in."""
         self.server.deliver = receive

@@ -1,0 +1,170 @@
+"""What devices prove who they are with: for administrators."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Request
+
+from flownexus_api import credential_decisions as decisions
+from flownexus_api.access import CredentialsAdministrator
+from flownexus_api.audit import written_down
+from flownexus_api.credential_requests import NewCredential, Rotation
+from flownexus_api.credential_views import (
+    Credential,
+    Credentials,
+    MadeCredential,
+    RotatedCredential,
+    credential,
+    made_credential,
+)
+from flownexus_api.documented import answers
+from flownexus_api.paging import cursor_of, keys_of
+from flownexus_api.parts import PartsDep
+from flownexus_runtime.live_credentials import AnyCredential, LiveCredentials
+from flownexus_schemas.credentials import CredentialState, PskCredential, Subject
+
+router = APIRouter(prefix="/credentials", tags=["credentials"])
+
+DAY_S = 86_400
+ORDER = "+credential"
+
+CredentialId = Annotated[
+    str, Path(alias="credential", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="As the list has it.")
+]
+OfEndpoint = Annotated[str | None, Query(max_length=255, description="Only of this endpoint name.")]
+OfType = Annotated[Literal["psk", "x509"] | None, Query(alias="type", description="Only of this type.")]
+OfState = Annotated[list[CredentialState] | None, Query(description="Only these; repeat it for several.")]
+OfIdentity = Annotated[str | None, Query(max_length=128, description="Only with this PSK identity.")]
+OfSubject = Annotated[Subject | None, Query(description="Only of this subject; without a kind it is a common name.")]
+Expiring = Annotated[
+    float | None, Query(ge=0, le=36_500, description="Only those that count, or will, and end within so many days.")
+]
+
+
+@router.get("", responses=answers(401, 403, 422, 503))
+async def list_credentials(
+    *,
+    _: CredentialsAdministrator,
+    parts: PartsDep,
+    endpoint: OfEndpoint = None,
+    type_: OfType = None,
+    state: OfState = None,
+    identity: OfIdentity = None,
+    subject: OfSubject = None,
+    expiring_within_days: Expiring = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> Credentials:
+    """Credentials of devices, by endpoint; no keys are shown. For administrators, as are all routes here."""
+    live, now = parts.bus.loaded_credentials(), time.time()
+    after = tuple(map(str, keys_of(cursor, ORDER, (str, str)))) if cursor else ()
+
+    def met() -> Iterator[AnyCredential]:
+        for one in live if subject is None else live.of_subjects([subject]):
+            if (
+                (endpoint is None or one.endpoint == endpoint)
+                and (type_ is None or one.type == type_)
+                and (not state or one.state(now) in state)
+                and (identity is None or (isinstance(one, PskCredential) and one.identity == identity))
+                and (expiring_within_days is None or _ends_within(one, expiring_within_days, now))
+                and (one.endpoint, one.id) > after
+            ):
+                yield one
+
+    found = heapq.nsmallest(limit + 1, met(), key=lambda one: (one.endpoint, one.id))
+    rows = found[:limit]
+    following = cursor_of(ORDER, rows[-1].endpoint, rows[-1].id) if len(found) > limit else None
+    return Credentials(items=[credential(one, now) for one in rows], next=following)
+
+
+@router.post("", status_code=HTTPStatus.CREATED, responses=answers(401, 403, 409, 422, 503))
+async def create_credential(
+    *, who: CredentialsAdministrator, parts: PartsDep, asked: Annotated[NewCredential, Body()], http: Request
+) -> MadeCredential:
+    """Make a credential, in force at once at every gateway. A key that is made here is shown in this answer alone."""
+    now = time.time()
+    made = decisions.make(asked, parts.sealer, now)
+
+    def decide(live: LiveCredentials) -> Sequence[decisions.Change]:
+        return decisions.add(live, [made.credential], now)
+
+    decide(parts.bus.loaded_credentials())
+    kept = made.credential
+    async with written_down(parts, who, "credential.created", kept.endpoint, http, details=_said(kept)):
+        await parts.bus.change_credentials(decide)
+    return made_credential(kept, made.key, now)
+
+
+@router.get("/{credential}", responses=answers(401, 403, 404, 422, 503))
+async def get_credential(_: CredentialsAdministrator, parts: PartsDep, credential_id: CredentialId) -> Credential:
+    """One credential, without its key."""
+    return credential(decisions.find(parts.bus.loaded_credentials(), credential_id), time.time())
+
+
+@router.post("/{credential}/rotate", responses=answers(401, 403, 404, 409, 422, 503))
+async def rotate_credential(
+    *,
+    who: CredentialsAdministrator,
+    parts: PartsDep,
+    credential_id: CredentialId,
+    asked: Annotated[Rotation, Body()],
+    http: Request,
+) -> RotatedCredential:
+    """Make the next credential of a device. Both count until the time given, or until the device used the next one,
+    whichever is first; then the former is expired.
+    """
+    now = time.time()
+    made = decisions.next_of(parts.bus.loaded_credentials(), credential_id, asked, parts.sealer, now)
+
+    def decide(live: LiveCredentials) -> Sequence[decisions.Change]:
+        return decisions.rotate(live, credential_id, made.credential, asked, now)
+
+    decide(parts.bus.loaded_credentials())
+    kept = made.credential
+    details = {**_said(kept), "former": credential_id, **asked.model_dump(mode="json", include={"until", "until_used"})}
+    async with written_down(parts, who, "credential.rotated", kept.endpoint, http, details=details):
+        await parts.bus.change_credentials(decide)
+    former = decisions.find(parts.bus.loaded_credentials(), credential_id)
+    return RotatedCredential(made=made_credential(kept, made.key, now), former=credential(former, now))
+
+
+@router.post("/{credential}/revoke", responses=answers(401, 403, 404, 422, 503))
+async def revoke_credential(
+    who: CredentialsAdministrator, parts: PartsDep, credential_id: CredentialId, http: Request
+) -> Credential:
+    """Take a credential out of force at once, also for sessions that are there. It stays in the list."""
+    now = time.time()
+    known = decisions.find(parts.bus.loaded_credentials(), credential_id)
+    async with written_down(parts, who, "credential.revoked", known.endpoint, http, details=_said(known)):
+        await parts.bus.change_credentials(lambda live: decisions.revoke(live, credential_id, now))
+    return credential(decisions.find(parts.bus.loaded_credentials(), credential_id), now)
+
+
+@router.delete("/{credential}", responses=answers(401, 403, 404, 409, 422, 503))
+async def delete_credential(
+    who: CredentialsAdministrator, parts: PartsDep, credential_id: CredentialId, http: Request
+) -> Credential:
+    """Forget a credential that is revoked or expired: what it was. A name without any is free for plain CoAP, where
+    that is open.
+    """
+    now = time.time()
+    known = decisions.find(parts.bus.loaded_credentials(), credential_id)
+    decisions.forget(parts.bus.loaded_credentials(), credential_id, now)
+    async with written_down(parts, who, "credential.deleted", known.endpoint, http, details=_said(known)):
+        await parts.bus.change_credentials(lambda live: decisions.forget(live, credential_id, now))
+    return credential(known, now)
+
+
+def _ends_within(one: AnyCredential, days: float, now: float) -> bool:
+    counts = one.state(now) in {CredentialState.ACTIVE, CredentialState.PENDING}
+    return counts and one.expires_at is not None and one.expires_at <= now + days * DAY_S
+
+
+def _said(one: AnyCredential) -> Mapping[str, object]:
+    """What the audit has of a credential: no key, not even as it is sealed."""
+    return one.model_dump(mode="json", include={"id", "type", "identity", "subject", "not_before", "expires_at"})
