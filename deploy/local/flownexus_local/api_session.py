@@ -74,7 +74,7 @@ class ApiSession:
             if cursor is None:
                 return
 
-    def _pieces(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
+    def _pieces(self, path: str, query: Mapping[str, str | list[str]]) -> Iterator[bytes]:
         """The answer as it comes."""
         with self._client.stream("GET", path, params=query) as response:
             if response.is_error:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.api_client import ApiClient
 from flownexus_local.audit_commands import audit_app
+from flownexus_local.credential_commands import credential_app
 from flownexus_local.desired_commands import desired_app
 from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
@@ -75,6 +76,7 @@ app.add_typer(profile_app, name="profiles")
 app.add_typer(undecoded_app, name="undecoded")
 app.add_typer(dead_letter_app, name="dead-letters")
 app.add_typer(operation_app, name="operations")
+app.add_typer(credential_app, name="credentials")
 app.add_typer(desired_app, name="desired")
 app.add_typer(firmware_app, name="firmware")
 app.add_typer(rollout_app, name="rollout")

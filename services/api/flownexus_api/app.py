@@ -21,6 +21,7 @@ from flownexus_api.parts import Parts
 from flownexus_api.routers import (
     audit,
     auth,
+    credential_files,
     credentials,
     dead_letters,
     desired_profiles,
@@ -87,6 +88,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rollout_devices.router,
     profiles.router,
     profile_applications.router,
+    credential_files.router,
     credentials.router,
     desired_values.router,
     desired_profiles.router,

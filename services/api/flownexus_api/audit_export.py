@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Iterable
 from enum import StrEnum
 from typing import Any
@@ -13,11 +11,10 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flownexus_api.audit_query import AuditQuery
+from flownexus_api.csv_lines import csv_lines, harmless
 
 COLUMNS = ("id", "time", "actor", "api_token", "action", "target", "source_address", "details")
 PAGE = 1000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
 
 
 class ExportFormat(StrEnum):
@@ -33,14 +30,14 @@ MEDIA_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.NDJSON:
 async def exported(engine: AsyncEngine, asked: AuditQuery, format_: ExportFormat) -> AsyncIterator[bytes]:
     """The entries asked for, the newest first, a thousand at a time: no transaction is open while the reader reads."""
     if format_ is ExportFormat.CSV:
-        yield _csv([COLUMNS])
+        yield csv_lines([COLUMNS])
     before: int | None = None
     while True:
         async with engine.begin() as connection:
             rows = (await connection.execute(asked.entries(PAGE, before))).all()
         if rows:
             before = rows[-1].id
-            yield _csv(map(_cells, rows)) if format_ is ExportFormat.CSV else _lines(rows)
+            yield csv_lines(map(_cells, rows)) if format_ is ExportFormat.CSV else _lines(rows)
         if len(rows) < PAGE:
             return
 
@@ -58,18 +55,5 @@ def _cells(row: Row[Any]) -> Iterable[str]:
     details = "" if row.details is None else orjson.dumps(row.details, option=orjson.OPT_SORT_KEYS).decode()
     yield str(row.id)
     yield row.time.isoformat()
-    yield from map(_harmless, (row.actor, row.api_token, row.action, row.target, row.source_address))
+    yield from map(harmless, (row.actor, row.api_token, row.action, row.target, row.source_address))
     yield details
-
-
-def _harmless(text: str | None) -> str:
-    """Text that no spreadsheet calculates: names come from strangers. ASVS 5.0, 1.2.10."""
-    if text is None:
-        return ""
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "replace")

@@ -29,9 +29,24 @@ _CERTIFICATE: dict[str, Any] = {
     "expires_at": "2027-03-01T08:00:00Z",
 }
 
+IMPORTED_CSV = (
+    "endpoint,type,identity,key,subject\r\n"
+    "urn:imei:123456789012345,psk,,000102030405060708090a0b0c0d0e0f,\r\n"
+    "pump-7,x509,,,cn:pump-7\r\n"
+)
+EXPORTED_CSV = (
+    "id,endpoint,type,identity,subject,state,created_at,not_before,expires_at,until_used,revoked_at\r\n"
+    "90ab34cd12ef5678,pump-7,x509,,cn:pump-7,active,2026-03-01T08:00:00Z,,,,\r\n"
+)
+
 CREDENTIAL_EXAMPLES: dict[str, dict[str, Any]] = {
     "Credential": _KEY,
     "Credentials": {"items": [_CERTIFICATE, _KEY], "next": None},
+    "ImportedCredentials": {
+        "imported": 2,
+        "dry_run": False,
+        "items": [{**_CERTIFICATE, "key": None}, {**_KEY, "key": "3f9d0c5e71ab24688c02d94fe6b7a513"}],
+    },
     "MadeCredential": {**_KEY, "key": "3f9d0c5e71ab24688c02d94fe6b7a513"},
     "RotatedCredential": {
         "made": {**_KEY, "id": _NEXT, "created_at": "2026-06-01T08:00:00Z", "key": "a8d10f6c92e45b37710ce3d82f4b9a65"},

@@ -17,12 +17,23 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from flownexus_api.database import is_unavailable
-from flownexus_schemas.errors import CallerError, Conflict, FlowNexusError, InvalidName, NotFound, Unavailable
+from flownexus_schemas.errors import (
+    CallerError,
+    Conflict,
+    FlowNexusError,
+    InvalidName,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+SHOWN_LINES, MAX_LINES = 5, 100
+"""Of those that cannot be taken: in words, and in the list of errors."""
+
 TOOK_TOO_LONG = "57014"
 """SQLSTATE of a statement that was cancelled at its time limit."""
 
@@ -33,6 +44,16 @@ class NotAuthenticated(CallerError):
 
 class Forbidden(CallerError):
     """Somebody known who may not do this."""
+
+
+class InvalidLines(InvalidRequest):
+    """A file whose lines cannot be taken: each with its number and why."""
+
+    def __init__(self, lines: Sequence[tuple[int, str]]) -> None:
+        shown = "; ".join(f"line {number}: {why}" for number, why in lines[:SHOWN_LINES])
+        more = f"; and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
+        super().__init__(f"{shown}{more}. Nothing of it was taken.")
+        self.lines = lines
 
 
 class NotAnswered(FlowNexusError):
@@ -113,17 +134,21 @@ async def _taxonomy(_: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return problem(status, str(error) or status.phrase, headers=headers)
+    errors = None
+    if isinstance(error, InvalidLines):
+        errors = [InvalidField(where=f"line {number}", message=why) for number, why in error.lines[:MAX_LINES]]
+    return problem(status, str(error) or status.phrase, errors=errors, headers=headers)
 
 
 async def _invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = [InvalidField(where=".".join(map(str, found["loc"])), message=_advice(found)) for found in error.errors()]
+    fields = [InvalidField(where=".".join(map(str, found["loc"])), message=advice(found)) for found in error.errors()]
     detail = "; ".join(f"{field.where}: {field.message}" for field in fields[:5])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=fields)
 
 
-def _advice(found: Mapping[str, Any]) -> str:
+def advice(found: Mapping[str, Any]) -> str:
+    """What to do about one error of pydantic."""
     return str(found["msg"]).removeprefix("Value error, ")
 
 

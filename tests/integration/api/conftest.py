@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from conftest import ServiceFactory
 
 PASSWORD = "correct horse battery"
+CREDENTIALS_KEY = "a key of the tests and of nobody else"
 
 
 @pytest.fixture
@@ -73,4 +74,15 @@ async def operator(
     """A client of the running API, logged in as an operator."""
     async with httpx.AsyncClient(base_url=service("flownexus_api").health_url, timeout=20, trust_env=False) as client:
         await log_in(client, database_url, "operator")
+        yield client
+
+
+@pytest.fixture
+async def administrator(
+    js: JetStreamContext, service: ServiceFactory, database_url: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a running API that keeps keys of devices, logged in as an administrator."""
+    api = service("flownexus_api", FLOWNEXUS_CREDENTIALS_KEY=CREDENTIALS_KEY)
+    async with httpx.AsyncClient(base_url=api.health_url, timeout=20, trust_env=False) as client:
+        await log_in(client, database_url, "administrator")
         yield client

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import psycopg
-import pytest
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
@@ -18,27 +16,12 @@ from flownexus_runtime.sealing import CREDENTIALS, Sealer
 from flownexus_schemas.credentials import PskCredential, stored_credential
 from flownexus_schemas.subjects import Bucket
 from integration.api.callers import Callers
-from integration.api.conftest import log_in
-
-if TYPE_CHECKING:
-    from conftest import ServiceFactory
+from integration.api.conftest import CREDENTIALS_KEY, log_in
 
 PATH = "/api/v1/credentials"
-SECRET = "a key of the tests and of nobody else"
 KEY = bytes(range(16)).hex()
 PSK = {"endpoint": "device-1", "type": "psk", "identity": "its identity", "key": KEY}
 X509 = {"endpoint": "device-2", "type": "x509", "subject": "device-2"}
-
-
-@pytest.fixture
-async def administrator(
-    js: JetStreamContext, service: ServiceFactory, database_url: str
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a running API that has a key for keys, logged in as an administrator."""
-    api = service("flownexus_api", FLOWNEXUS_CREDENTIALS_KEY=SECRET)
-    async with httpx.AsyncClient(base_url=api.health_url, timeout=20, trust_env=False) as client:
-        await log_in(client, database_url, "administrator")
-        yield client
 
 
 async def make(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
@@ -56,7 +39,7 @@ async def stored(js: JetStreamContext, id_: str) -> PskCredential:
 
 
 def key_of(credential: PskCredential) -> str:
-    return Sealer(SecretStr(SECRET), CREDENTIALS).open(credential.sealed_key, credential.binding).hex()
+    return Sealer(SecretStr(CREDENTIALS_KEY), CREDENTIALS).open(credential.sealed_key, credential.binding).hex()
 
 
 def in_days(days: float) -> str:
@@ -157,12 +140,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 async def test_what_no_credential_can_be_is_refused_with_what_to_do(callers: Callers) -> None:
     """Before the bus is asked, which is not there."""
-    async with await callers.of_role("administrator") as client:
-        for change, said in WRONG:
-            asked = {name: value for name, value in {**PSK, **change}.items() if value is not None}
-            answer = await client.post("/credentials", json=asked)
-            assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
-            assert str(asked.get("key", "no key")) not in answer.text
+    client = await callers.of_role("administrator")
+    for change, said in WRONG:
+        asked = {name: value for name, value in {**PSK, **change}.items() if value is not None}
+        answer = await client.post("/credentials", json=asked)
+        assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+        assert str(asked.get("key", "no key")) not in answer.text
 
 
 async def test_what_a_device_shows_names_one_credential(administrator: httpx.AsyncClient, database_url: str) -> None:

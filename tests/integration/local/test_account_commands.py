@@ -12,10 +12,9 @@ import psycopg
 import pytest
 from nats.js import JetStreamContext
 from psycopg.rows import dict_row
-from typer.testing import CliRunner
 
 from flownexus_api import accounts, passwords
-from flownexus_local.cli import app
+from integration.local.terminal import Terminal
 
 if TYPE_CHECKING:
     from conftest import ServiceFactory
@@ -23,23 +22,10 @@ if TYPE_CHECKING:
 LONG = "quite another pass phrase"
 
 
-class Terminal:
-    """Somebody at a terminal, with the database's own password."""
-
-    def __init__(self, database_url: str) -> None:
-        self.env = {"FLOWNEXUS_DATABASE_URL": database_url, "NO_COLOR": "1", "COLUMNS": "200"}
-
-    def run(self, *words: str, typed: str | None = None, expected: int = 0) -> str:
-        """What the command says."""
-        done = CliRunner().invoke(app, words, input=typed, env=self.env)
-        assert done.exit_code == expected, f"{words}: {done.output} {done.exception!r}"
-        return done.output
-
-
 @pytest.fixture
 def terminal(database_url: str) -> Terminal:
     accounts.add_user(database_url, "admin", "administrator", LONG)
-    return Terminal(database_url)
+    return Terminal({"FLOWNEXUS_DATABASE_URL": database_url})
 
 
 def user(database_url: str, name: str) -> dict[str, object]:

@@ -82,8 +82,8 @@ def test_a_key_is_read_from_hex_as_people_write_it(text: str) -> None:
     assert pre_shared_key(text) == bytes(range(16))
 
 
-@pytest.mark.parametrize("text", ["", "0x" + "1" * 32, "0" * 32, "01" * 16, "0123456789abcdef" * 1, "é" * 32, "1" * 33])
+@pytest.mark.parametrize("text", ["", "0x" + "1" * 32, "0" * 32, "01" * 16, "0123456789abcdef", "é" * 32, "1" * 33])
 def test_what_is_no_key_is_refused_without_being_repeated(text: str) -> None:
-    with pytest.raises(ValueError, match="^a key ") as refused:
+    with pytest.raises(ValueError, match=r"^a key ") as refused:
         pre_shared_key(text)
     assert not text or text not in str(refused.value)

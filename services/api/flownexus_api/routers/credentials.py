@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request
 
 from flownexus_api import credential_decisions as decisions
 from flownexus_api.access import CredentialsAdministrator
 from flownexus_api.audit import written_down
+from flownexus_api.credential_query import Asked, place
 from flownexus_api.credential_requests import NewCredential, Rotation
 from flownexus_api.credential_views import (
     Credential,
@@ -23,26 +24,16 @@ from flownexus_api.credential_views import (
     made_credential,
 )
 from flownexus_api.documented import answers
-from flownexus_api.paging import cursor_of, keys_of
+from flownexus_api.paging import cursor_of, keys_of, page_of
 from flownexus_api.parts import PartsDep
 from flownexus_runtime.live_credentials import AnyCredential, LiveCredentials
-from flownexus_schemas.credentials import CredentialState, PskCredential, Subject
 
 router = APIRouter(prefix="/credentials", tags=["credentials"])
 
-DAY_S = 86_400
 ORDER = "+credential"
 
 CredentialId = Annotated[
     str, Path(alias="credential", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", description="As the list has it.")
-]
-OfEndpoint = Annotated[str | None, Query(max_length=255, description="Only of this endpoint name.")]
-OfType = Annotated[Literal["psk", "x509"] | None, Query(alias="type", description="Only of this type.")]
-OfState = Annotated[list[CredentialState] | None, Query(description="Only these; repeat it for several.")]
-OfIdentity = Annotated[str | None, Query(max_length=128, description="Only with this PSK identity.")]
-OfSubject = Annotated[Subject | None, Query(description="Only of this subject; without a kind it is a common name.")]
-Expiring = Annotated[
-    float | None, Query(ge=0, le=36_500, description="Only those that count, or will, and end within so many days.")
 ]
 
 
@@ -51,35 +42,17 @@ async def list_credentials(
     *,
     _: CredentialsAdministrator,
     parts: PartsDep,
-    endpoint: OfEndpoint = None,
-    type_: OfType = None,
-    state: OfState = None,
-    identity: OfIdentity = None,
-    subject: OfSubject = None,
-    expiring_within_days: Expiring = None,
+    asked: Asked,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Credentials:
     """Credentials of devices, by endpoint; no keys are shown. For administrators, as are all routes here."""
     live, now = parts.bus.loaded_credentials(), time.time()
     after = tuple(map(str, keys_of(cursor, ORDER, (str, str)))) if cursor else ()
-
-    def met() -> Iterator[AnyCredential]:
-        for one in live if subject is None else live.of_subjects([subject]):
-            if (
-                (endpoint is None or one.endpoint == endpoint)
-                and (type_ is None or one.type == type_)
-                and (not state or one.state(now) in state)
-                and (identity is None or (isinstance(one, PskCredential) and one.identity == identity))
-                and (expiring_within_days is None or _ends_within(one, expiring_within_days, now))
-                and (one.endpoint, one.id) > after
-            ):
-                yield one
-
-    found = heapq.nsmallest(limit + 1, met(), key=lambda one: (one.endpoint, one.id))
-    rows = found[:limit]
-    following = cursor_of(ORDER, rows[-1].endpoint, rows[-1].id) if len(found) > limit else None
-    return Credentials(items=[credential(one, now) for one in rows], next=following)
+    following = (one for one in asked.met(live, now) if place(one) > after)
+    rows, more = page_of(heapq.nsmallest(limit + 1, following, key=place), limit)
+    items = [credential(one, now) for one in rows]
+    return Credentials(items=items, next=cursor_of(ORDER, *place(rows[-1])) if more else None)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=answers(401, 403, 409, 422, 503))
@@ -95,7 +68,7 @@ async def create_credential(
 
     decide(parts.bus.loaded_credentials())
     kept = made.credential
-    async with written_down(parts, who, "credential.created", kept.endpoint, http, details=_said(kept)):
+    async with written_down(parts, who, "credential.created", kept.endpoint, http, details=said_of(kept)):
         await parts.bus.change_credentials(decide)
     return made_credential(kept, made.key, now)
 
@@ -126,7 +99,11 @@ async def rotate_credential(
 
     decide(parts.bus.loaded_credentials())
     kept = made.credential
-    details = {**_said(kept), "former": credential_id, **asked.model_dump(mode="json", include={"until", "until_used"})}
+    details = {
+        **said_of(kept),
+        "former": credential_id,
+        **asked.model_dump(mode="json", include={"until", "until_used"}),
+    }
     async with written_down(parts, who, "credential.rotated", kept.endpoint, http, details=details):
         await parts.bus.change_credentials(decide)
     former = decisions.find(parts.bus.loaded_credentials(), credential_id)
@@ -140,7 +117,7 @@ async def revoke_credential(
     """Take a credential out of force at once, also for sessions that are there. It stays in the list."""
     now = time.time()
     known = decisions.find(parts.bus.loaded_credentials(), credential_id)
-    async with written_down(parts, who, "credential.revoked", known.endpoint, http, details=_said(known)):
+    async with written_down(parts, who, "credential.revoked", known.endpoint, http, details=said_of(known)):
         await parts.bus.change_credentials(lambda live: decisions.revoke(live, credential_id, now))
     return credential(decisions.find(parts.bus.loaded_credentials(), credential_id), now)
 
@@ -155,16 +132,11 @@ async def delete_credential(
     now = time.time()
     known = decisions.find(parts.bus.loaded_credentials(), credential_id)
     decisions.forget(parts.bus.loaded_credentials(), credential_id, now)
-    async with written_down(parts, who, "credential.deleted", known.endpoint, http, details=_said(known)):
+    async with written_down(parts, who, "credential.deleted", known.endpoint, http, details=said_of(known)):
         await parts.bus.change_credentials(lambda live: decisions.forget(live, credential_id, now))
     return credential(known, now)
 
 
-def _ends_within(one: AnyCredential, days: float, now: float) -> bool:
-    counts = one.state(now) in {CredentialState.ACTIVE, CredentialState.PENDING}
-    return counts and one.expires_at is not None and one.expires_at <= now + days * DAY_S
-
-
-def _said(one: AnyCredential) -> Mapping[str, object]:
+def said_of(one: AnyCredential) -> Mapping[str, object]:
     """What the audit has of a credential: no key, not even as it is sealed."""
     return one.model_dump(mode="json", include={"id", "type", "identity", "subject", "not_before", "expires_at"})
