@@ -303,3 +303,10 @@ def gateway_alive(gateway_id: str) -> str:
 def gateway_profile(gateway_id: str) -> str:
     """`lwm2m.gateway.<gateway id>.profile`, request and reply, in no stream. Raises InvalidName."""
     return f"lwm2m.gateway.{_plain(gateway_id)}.profile"
+
+
+def gateway_session(gateway_id: str) -> str:
+    """`lwm2m.gateway.<gateway id>.session`, request and reply, in no stream: another gateway has a record of a DTLS
+    session of this one. Raises InvalidName.
+    """
+    return f"lwm2m.gateway.{_plain(gateway_id)}.session"

@@ -47,6 +47,7 @@ from flownexus_gateway.transport.coap import CoapDispatcher
 from flownexus_gateway.transport.dtls import openssl_private
 from flownexus_gateway.transport.dtls.dtls_socket import DtlsSocket
 from flownexus_gateway.transport.dtls.handshakes import Contexts
+from flownexus_gateway.transport.dtls.session_handover import SessionHandover
 from flownexus_gateway.transport.dtls.session_store import PURPOSE
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.transport.sockets import Sockets
@@ -178,11 +179,12 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     credentials = LiveCredentials(None if keys is None else Sealer(keys, CREDENTIALS))
     metrics.CREDENTIALS_REVISION.set_function(lambda: credentials.revision)
     dtls = sessions = None
+    handover = SessionHandover(client, gateway_id)
     if sockets.secure is not None and contexts is not None:
         dtls = DtlsSocket(sockets.secure, contexts, settings.dtls_options, credentials)
         sockets.find_session = dtls.session_of
         if keys is not None and settings.dtls_connection_ids:
-            sessions = dtls.keep_sessions(js, Sealer(keys, PURPOSE), gateway_id)
+            sessions = dtls.keep_sessions(js, Sealer(keys, PURPOSE), handover)
     rotations = RotationEnds(js, credentials)
     store = RegistrationStore(js, table, sockets, gateway_id)
     registrar = Registrar(table, store, publisher, profiles, Entitlement(credentials), gateway_id)
@@ -258,6 +260,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
             observer.begin(live)
     tasks = [asyncio.create_task(forever) for forever in (expiry.run(), saver.run(), server.sweep())]
     await handing_over.start()
+    await handover.start()
     await commands.start()
     await profile_server.start()
     if sockets.plain is not None:
@@ -294,6 +297,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     await asyncio.gather(*tasks, return_exceptions=True)
     for bucket in buckets:
         await bucket.stop()
+    await handover.stop()
     await coap.shutdown()
     log.info("gateway.stopped")
 

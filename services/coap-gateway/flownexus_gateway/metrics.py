@@ -54,6 +54,7 @@ HALF_OPEN = Gauge("flownexus_gateway_dtls_half_open", "DTLS handshakes under way
 ASSOCIATIONS = Gauge("flownexus_gateway_dtls_associations", "DTLS associations with devices.")
 HELLO_VERIFY_REQUESTS = Counter("flownexus_gateway_dtls_cookies", "ClientHellos that were answered with a cookie.")
 DISCARDED_RECORDS = Counter("flownexus_gateway_dtls_discarded", "DTLS records and datagrams dropped.", ["reason"])
+SESSIONS_LET_GO = Counter("flownexus_gateway_dtls_sessions_let_go", "DTLS sessions that went on at another gateway.")
 UNSENT_RECORDS = Counter(
     "flownexus_gateway_dtls_unsent", "Datagrams to devices that have no association any more, or take none so large."
 )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
-from random import Random
 
 import pytest
 from nats.js import JetStreamContext
@@ -14,7 +12,6 @@ from flownexus_schemas.commands import CommandAnswer, CommandFailure, ReadResour
 from flownexus_schemas.events import EndpointRegistered, EndpointUpdated, ValuesReported
 from flownexus_schemas.profiles import ObservationProfile
 from flownexus_schemas.subjects import gateway_request
-from harness import dtls_client
 from harness.dtls_client import Alerted
 from harness.lockstep import (
     CHANGED,
@@ -273,30 +270,3 @@ async def test_each_refusal_has_its_reason_in_log_and_metrics(
     for reason in ("unknown-identity", "wrong-key", "revoked"):
         await until(lambda reason=reason: f'"reason":"{reason}"' in secure_gateway.log_text(), what=reason)  # type: ignore[misc]
     assert metric(secure_gateway, "flownexus_gateway_dtls_refused_total") == 3
-
-
-async def test_floods_leave_those_who_are_in_served(
-    secure_gateway: ServiceProcess, credentials: CredentialBucket, secure_device: NewDevice
-) -> None:
-    """ClientHellos with and without cookies of their own, records of nobody, garbage."""
-    await credentials.psk("device-1")
-    client = secure_device(cid=b"").connect()
-    token, chance = observed(client, LINKS), Random(1)
-    place = ("127.0.0.1", int(secure_gateway.env["FLOWNEXUS_COAPS_PORT"]))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
-
-        def send(data: bytes) -> None:
-            flood.sendto(data, place)
-
-        hello = dtls_client.DtlsClient(send, lambda _: None, b"i", b"k")
-        for number in range(20):
-            for _ in range(100):
-                hello.random = chance.randbytes(32)
-                hello.send_hello(0, b"" if chance.random() < 0.5 else chance.randbytes(16))
-                flood.sendto(dtls_client.record(chance.choice([22, 23, 25]), 1, 1, chance.randbytes(40)), place)
-                flood.sendto(chance.randbytes(chance.randrange(1, 60)), place)
-            notification = client.notification(token, number + 1, TLV_21_5)
-            client.send(notification)
-            assert is_ack(client.receive(5), notification)
-    assert metric(secure_gateway, "flownexus_gateway_dtls_half_open") == 0
-    assert metric(secure_gateway, "flownexus_gateway_dtls_cookies_total") > 100

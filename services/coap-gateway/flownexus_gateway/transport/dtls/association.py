@@ -20,15 +20,29 @@ OnLow = Callable[["Association"], None]
 
 
 class Association(Peer):
-    """Equal to itself alone: where its address changes, it stays the same peer. `heard_at` in Unix seconds."""
+    """Equal to itself alone: where its address changes, it stays the same peer. `heard_at` in Unix seconds.
 
-    __slots__ = ("authenticated", "ended", "heard_at", "id", "on_low", "path", "revision", "session", "waiting")
+    `is_leaving`: another gateway is about to have it, so nothing that comes is taken any more.
+    """
+
+    __slots__ = (
+        "authenticated",
+        "ended",
+        "heard_at",
+        "id",
+        "is_leaving",
+        "on_low",
+        "path",
+        "revision",
+        "session",
+        "waiting",
+    )
 
     def __init__(self, session: Session, authenticated: Identity, path: Peer, now: float) -> None:
         super().__init__(path.socket_address, path.local, path.transmit)
         self.session, self.authenticated, self.path = session, authenticated, path
         self.heard_at = now
-        self.ended = False
+        self.ended = self.is_leaving = False
         self.id, self.revision = "", 0
         self.on_low: OnLow = _nothing
         self.waiting: list[bytes] = []

@@ -79,9 +79,8 @@ class Associations:
                  connection_id=bool(cid))  # fmt: skip
         return association
 
-    def restore(self, association: Association, id_: str, revision: int, now: float) -> Association | None:
+    def restore(self, association: Association, now: float) -> Association | None:
         """One that was kept; None where its credential counts no more, or its device has another one at its place."""
-        association.id, association.revision = id_, revision
         cid = association.session.keys.read_cid
         is_taken = cid in self._by_cid if cid else association.socket_address in self._by_address
         if is_taken:
@@ -111,8 +110,8 @@ class Associations:
 
     def open(self, association: Association, records: Iterable[Record], path: Peer, now: float) -> list[Opened]:
         """What is in the records of an association; it is where the newest of them came from."""
-        all_opened = []
-        for record in records:
+        all_opened: list[Opened] = []
+        for record in () if association.is_leaving else records:
             opened = association.session.open(record)
             if opened is None:
                 metrics.DISCARDED_RECORDS.labels("not-authentic").inc()

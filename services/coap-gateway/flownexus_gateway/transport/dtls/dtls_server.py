@@ -17,8 +17,8 @@ RECHECK_S = 30.0
 """Credentials are looked at again at least so often; at once where one changed or ends."""
 
 
-LookUp = Callable[[bytes, Callable[[], None]], None]
-"""Looks for the session of a connection id elsewhere, and calls once it is there."""
+LookUp = Callable[[Record, Callable[[], None]], None]
+"""Looks elsewhere for the session of a record, by its connection id, and calls once it is there."""
 
 
 class DtlsServer:
@@ -55,7 +55,7 @@ class DtlsServer:
         if begun is not None:
             self._go_on(begun, records, path, now)
         elif association is None and cid is not None and self.look_up is not None:
-            self.look_up(cid, lambda: self.receive(datagram, path, now))
+            self.look_up(first, lambda: self.receive(datagram, path, now))
         elif association is None:
             metrics.DISCARDED_RECORDS.labels("unknown").inc()
 

@@ -14,6 +14,7 @@ from flownexus_gateway.transport.dtls.certificate_names import NamedBy
 from flownexus_gateway.transport.dtls.dtls_server import DtlsServer
 from flownexus_gateway.transport.dtls.handshakes import Contexts
 from flownexus_gateway.transport.dtls.openssl_context import ServerCertificate, ServerContext
+from flownexus_gateway.transport.dtls.session_handover import SessionHandover
 from flownexus_gateway.transport.dtls.session_store import SessionStore
 from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.transport.udp_socket import UdpSocket
@@ -50,10 +51,10 @@ class DtlsSocket:
         self.server = DtlsServer(contexts, authentication, options.mtu, time.time())
         credentials.on_change = lambda _: self.server.credentials_changed()
 
-    def keep_sessions(self, js: JetStreamContext, sealer: Sealer, gateway_id: str) -> SessionStore:
+    def keep_sessions(self, js: JetStreamContext, sealer: Sealer, handover: SessionHandover) -> SessionStore:
         """Keep sessions beyond this process from now on."""
         associations = self.server.associations
-        store = SessionStore(js, sealer, associations, self._udp.peer, gateway_id)
+        store = SessionStore(js, sealer, associations, self._udp.peer, handover)
         associations.on_begun, associations.on_heard = store.begin, store.changed
         associations.on_low, associations.on_ended = store.soon, store.ended
         self.server.look_up = store.look_up

@@ -59,6 +59,11 @@ class Session:
         self._read = Protection(suite, keys.read, keys.read_cid)
         self._write = Protection(suite, keys.write, keys.write_cid)
 
+    def is_new(self, record: Record) -> bool:
+        """Whether `open` would open it; nothing is noted."""
+        is_new = record.epoch == EPOCH and self.window.may_be_new(record.sequence)
+        return is_new and self._read.open(record) is not None
+
     def open(self, record: Record) -> Opened | None:
         """What is in a record; None for one that came before, or that nobody who has the keys wrote."""
         if record.epoch != EPOCH or not self.window.may_be_new(record.sequence):

@@ -3,6 +3,8 @@
 A number of a record is the nonce of its protection and must never be used twice. So numbers are reserved ahead: the
 entry says up to where its holder may go, and is written over the one before by compare and set. Whoever takes a session
 over begins where the entry ends, and has a new end kept before the first record; what was reserved is left out.
+
+Nor is a record of the device taken twice: the former holder lets go first, and keeps what came to it.
 """
 
 from __future__ import annotations
@@ -15,20 +17,20 @@ from typing import Any
 
 import structlog
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NotFoundError
+from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
-from nats.js.kv import KV_DEL, KV_OP
 from pydantic import ValidationError
 
 from flownexus_gateway import metrics
 from flownexus_gateway.transport.dtls.association import Association
 from flownexus_gateway.transport.dtls.associations import Associations
+from flownexus_gateway.transport.dtls.records import Record
+from flownexus_gateway.transport.dtls.session_bucket import Overtaken, SessionBucket
+from flownexus_gateway.transport.dtls.session_handover import LetGo, SessionHandover
 from flownexus_gateway.transport.dtls.stored_session import SessionSecrets, StoredSession, secrets_of, session_of
 from flownexus_gateway.transport.peer import Peer
 from flownexus_runtime.sealing import NotOpened, Sealer
 from flownexus_schemas.errors import Unavailable
-from flownexus_schemas.subjects import Bucket
 
 log = structlog.get_logger(__name__)
 
@@ -45,27 +47,27 @@ AT_ONCE = 64
 MAX_LOOKUPS = 64
 """Connection ids that nobody here knows and that are looked up at a time; above it there is silence."""
 
-_STREAM = f"KV_{Bucket.DTLS_SESSIONS}"
-_WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
-
 PeerAt = Callable[[str, int], Peer]
 """Makes the path to a stored address."""
-
-
-class _Overtaken(Exception):
-    """Another gateway has the session."""
 
 
 class SessionStore:
     """Of one gateway. `load` once at the start, `run` while it serves, `flush` at the end."""
 
     def __init__(
-        self, js: JetStreamContext, sealer: Sealer, associations: Associations, peer_at: PeerAt, gateway_id: str
+        self,
+        js: JetStreamContext,
+        sealer: Sealer,
+        associations: Associations,
+        peer_at: PeerAt,
+        handover: SessionHandover,
     ) -> None:
-        self._js, self._sealer, self._associations = js, sealer, associations
-        self._peer_at, self._gateway_id = peer_at, gateway_id
+        self._bucket, self._sealer, self._associations = SessionBucket(js), sealer, associations
+        self._peer_at, self._handover, self._gateway_id = peer_at, handover, handover.gateway_id
+        handover.let_go = self.let_go
         self._changed: dict[str, Association] = {}
-        self._saving: set[str] = set()
+        self._saving: dict[str, asyncio.Event] = {}
+        self._gone: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looked_up: set[bytes] = set()
 
@@ -83,13 +85,15 @@ class SessionStore:
     def soon(self, association: Association) -> None:
         """Keep it now, with more numbers."""
         if association.id not in self._saving:
-            self._saving.add(association.id)
+            self._saving[association.id] = asyncio.Event()
             self._start(self._save(association))
 
     def ended(self, association: Association) -> None:
         """It must not come back."""
         self._changed.pop(association.id, None)
-        if association.id not in self._saving:
+        if association.id in self._saving:
+            self._gone.add(association.id)
+        else:
             self._start(self._delete(association))
 
     async def load(self) -> int:
@@ -102,25 +106,43 @@ class SessionStore:
             await asyncio.sleep(RETRY_S)
 
     async def _load(self) -> int:
-        bucket = await self._js.key_value(Bucket.DTLS_SESSIONS)
-        watcher: Any = await bucket.watchall(ignore_deletes=True)
         found = 0
-        try:
-            async for entry in watcher:
-                if entry is None:
-                    break
-                stored = _read(entry.key, entry.value or b"")
-                if stored is not None and stored.gateway == self._gateway_id:
-                    found += self._take_up(entry.key, stored, entry.revision or 0) is not None
-        finally:
-            await watcher.stop()
+        async for key, stored, revision in self._bucket.all():
+            association = self._association(key, stored, revision) if stored.gateway == self._gateway_id else None
+            if association is not None and self._associations.restore(association, time.time()) is not None:
+                found += 1
         return found
 
-    def look_up(self, cid: bytes, receive: Callable[[], None]) -> None:
+    def look_up(self, record: Record, receive: Callable[[], None]) -> None:
         """A record came with a connection id that nobody here knows: `receive` it again, once it is found."""
-        if len(self._looked_up) < MAX_LOOKUPS and cid not in self._looked_up:
-            self._looked_up.add(cid)
-            self._start(self._find(cid, receive))
+        if len(self._looked_up) < MAX_LOOKUPS and record.cid not in self._looked_up:
+            self._looked_up.add(record.cid)
+            self._start(self._find(record, receive))
+
+    async def let_go(self, key: str, sequence: int) -> LetGo:
+        """Another gateway has a record of this session, with this number. What came here is kept before it may go on.
+        Raises Unavailable.
+        """
+        association = self._associations.of_cid(bytes.fromhex(key))
+        if association is None:
+            return LetGo.NOT_HELD
+        if not association.session.window.may_be_new(sequence):
+            return LetGo.CAME_HERE
+        association.is_leaving = True
+        while (saving := self._saving.get(key)) is not None:
+            await saving.wait()
+        self._changed.pop(key, None)
+        self._saving[key] = asyncio.Event()
+        answer = LetGo.DONE
+        try:
+            await self._write(association)
+        except Overtaken:
+            answer = LetGo.NOT_HELD
+        finally:
+            association.is_leaving = False
+            await self._saved(association)
+        self._associations.end(association, "another gateway has it", is_gone=False)
+        return answer
 
     async def run(self) -> None:
         """Keep what changed, for ever."""
@@ -130,9 +152,10 @@ class SessionStore:
 
     async def flush(self) -> None:
         """Keep all that changed, now."""
-        changed, self._changed = self._changed, {}
-        idle = [association for association in changed.values() if association.id not in self._saving]
-        self._saving.update(association.id for association in idle)
+        idle = [association for association in self._changed.values() if association.id not in self._saving]
+        for association in idle:
+            del self._changed[association.id]
+        self._saving.update((association.id, asyncio.Event()) for association in idle)
         for begin in range(0, len(idle), AT_ONCE):
             await asyncio.gather(*map(self._save, idle[begin : begin + AT_ONCE]))
 
@@ -143,31 +166,38 @@ class SessionStore:
             await asyncio.wait(self._tasks, timeout=1.0)
 
     async def _save(self, association: Association) -> None:
-        session = association.session
-        limit = max(session.write_limit, session.next_write + RESERVED)
         try:
-            sealed = self._sealer.seal(
-                secrets_of(association, limit).model_dump_json().encode(), association.id.encode()
-            )
-            value = StoredSession(gateway=self._gateway_id, sealed=sealed).model_dump_json().encode()
-            association.revision = await self._publish(association.id, value, {}, association.revision)
-        except _Overtaken:
+            await self._write(association)
+        except Overtaken:
             await self._after_overtaken(association)
         except Unavailable as error:
             log.warning("dtls.session_not_kept", endpoint=association.endpoint, reason=str(error))
             self._changed[association.id] = association
         else:
-            session.write_limit = limit
             association.send_waiting()
         finally:
-            self._saving.discard(association.id)
-        if association.ended:
+            await self._saved(association)
+
+    async def _saved(self, association: Association) -> None:
+        """It may be kept again; or it ended meanwhile."""
+        self._saving.pop(association.id).set()
+        if association.id in self._gone:
+            self._gone.discard(association.id)
             await self._delete(association)
+
+    async def _write(self, association: Association) -> None:
+        """Keep it as it is, with more numbers, which may be used then. Raises Overtaken, Unavailable."""
+        session = association.session
+        limit = max(session.write_limit, session.next_write + RESERVED)
+        sealed = self._sealer.seal(secrets_of(association, limit).model_dump_json().encode(), association.id.encode())
+        entry = StoredSession(gateway=self._gateway_id, sealed=sealed)
+        association.revision = await self._bucket.put(association.id, entry, association.revision)
+        session.write_limit = limit
 
     async def _after_overtaken(self, association: Association) -> None:
         """Another gateway took the session over; or it was us, and the answer to that was lost."""
         try:
-            stored, revision = await self._stored(association.id)
+            stored, revision = await self._bucket.last(association.id)
         except Unavailable:
             self._changed[association.id] = association
             return
@@ -184,44 +214,60 @@ class SessionStore:
 
     async def _delete(self, association: Association) -> None:
         try:
-            await self._publish(association.id, b"", {KV_OP: KV_DEL}, association.revision)
-        except _Overtaken:
+            await self._bucket.delete(association.id, association.revision)
+        except Overtaken:
             return
         except Unavailable as error:
             # It ends with the bucket's own time, and before that where its credential counts no more.
             log.warning("dtls.session_not_forgotten", endpoint=association.endpoint, reason=str(error))
 
-    async def _stored(self, key: str) -> tuple[StoredSession | None, int]:
-        """The entry, with its revision. Raises Unavailable."""
+    async def _find(self, record: Record, receive: Callable[[], None]) -> None:
         try:
-            message = await self._js.get_last_msg(_STREAM, _subject(key), direct=False)
-        except NotFoundError:
-            return None, 0
-        except (NatsError, JetStreamError, TimeoutError) as error:
-            raise Unavailable(repr(error)) from error
-        is_mark = (message.headers or {}).get(KV_OP) is not None
-        return None if is_mark else _read(key, message.data or b""), message.seq or 0
-
-    async def _find(self, cid: bytes, receive: Callable[[], None]) -> None:
-        try:
-            stored, revision = await self._stored(cid.hex())
-            if stored is None:
-                metrics.DISCARDED_RECORDS.labels("unknown").inc()
-            elif self._take_up(cid.hex(), stored, revision) is not None:
-                receive()
+            found = await self._take_over(record)
+        except Overtaken:
+            log.debug("dtls.session_taken_elsewhere", key=record.cid.hex())
         except Unavailable as error:
             log.debug("dtls.session_not_read", reason=str(error))
+        else:
+            if isinstance(found, Association):
+                receive()
+            else:
+                metrics.DISCARDED_RECORDS.labels(found).inc()
         finally:
-            self._looked_up.discard(cid)
+            self._looked_up.discard(record.cid)
 
-    def _take_up(self, key: str, stored: StoredSession, revision: int) -> Association | None:
-        """An association of what is stored, unless it counts no more."""
-        opened = self._open(key, stored)
+    async def _take_over(self, record: Record) -> Association | str:
+        """The session of a record, held here from now on; or why the record is dropped. Raises Unavailable, and
+        Overtaken where others are faster: the device sends again what gets no answer.
+        """
+        key = record.cid.hex()
+        stored, revision = await self._bucket.last(key)
+        association = self._association(key, stored, revision)
+        if association is None or stored is None:
+            return "unknown"
+        if not association.session.is_new(record):
+            return "not-authentic"
+        if stored.gateway != self._gateway_id:
+            answer = await self._handover.ask(stored.gateway, key, record.sequence)
+            if answer is LetGo.CAME_HERE:
+                return "not-authentic"
+            if answer is LetGo.DONE:
+                association = self._association(key, *await self._bucket.last(key))
+                if association is None:
+                    return "unknown"
+        # Only one of several can write over the entry that all of them read, and that one takes the record.
+        await self._write(association)
+        return self._associations.restore(association, time.time()) or "unknown"
+
+    def _association(self, key: str, stored: StoredSession | None, revision: int) -> Association | None:
+        """An association of what is stored, which has no numbers to write with."""
+        opened = None if stored is None else self._open(key, stored)
         if opened is None:
             return None
         session, identity = session_of(opened)
         association = Association(session, identity, self._peer_at(opened.host, opened.port), opened.heard_at)
-        return self._associations.restore(association, key, revision, time.time())
+        association.id, association.revision = key, revision
+        return association
 
     def _open(self, key: str, stored: StoredSession) -> SessionSecrets | None:
         try:
@@ -234,26 +280,3 @@ class SessionStore:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _publish(self, key: str, value: bytes, headers: dict[str, str], last: int) -> int:
-        expected = {api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(last)}
-        try:
-            return (await self._js.publish(_subject(key), value, headers={**headers, **expected})).seq
-        except APIError as error:
-            if error.err_code in _WRONG_LAST_SEQUENCE:
-                raise _Overtaken from error
-            raise Unavailable(repr(error)) from error
-        except (NatsError, JetStreamError, TimeoutError) as error:
-            raise Unavailable(repr(error)) from error
-
-
-def _subject(key: str) -> str:
-    return f"$KV.{Bucket.DTLS_SESSIONS}.{key}"
-
-
-def _read(key: str, value: bytes) -> StoredSession | None:
-    try:
-        return StoredSession.model_validate_json(value)
-    except ValidationError as error:
-        log.error("dtls.session_unreadable", key=key, reason=str(error))
-        return None
