@@ -16,6 +16,7 @@ from flownexus_simulator.faults import Fault, FirmwareBehaviour, Method, Protoco
 from flownexus_simulator.fleet import Plan
 from flownexus_simulator.link import OPEN_PORTS, Impairment
 from flownexus_simulator.main import SPARE_FILES, LedgerFiles, allow_open_files, simulate
+from flownexus_simulator.psk_keys import InvalidKeys, read_keys
 from flownexus_simulator.server import InvalidServer, resolve
 from flownexus_simulator.settings import SimulatorSettings
 
@@ -44,7 +45,14 @@ def run(
             min=0.01, help=f"Seconds between a device's measurements ({DEFAULT_INTERVAL_S:g} if there is no --rate)."
         ),
     ] = None,
-    server: Annotated[str, typer.Option(help="The LwM2M server.")] = "coap://127.0.0.1:5683",
+    server: Annotated[str, typer.Option(help="The LwM2M server; coaps:// for DTLS.")] = "coap://127.0.0.1:5683",
+    psk_keys: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="For coaps://: CSV with the columns endpoint, identity and key, in hex, of each device."),
+    ] = None,
+    no_connection_ids: Annotated[
+        bool, typer.Option("--no-connection-ids", help="Devices whose DTLS knows no connection ids.")
+    ] = False,
     prefix: Annotated[str, typer.Option(help="Endpoint names are PREFIX-00000 and on.")] = "sim",
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many notifications.")] = None,
     duration: Annotated[float | None, typer.Option(min=0.1, help="Stop after this many seconds.")] = None,
@@ -107,9 +115,12 @@ def run(
         raise refuse("--firmware-block-size is a power of two")
     try:
         settings = SimulatorSettings() if health_port is None else SimulatorSettings(health_port=health_port)
-        host, port = resolve(server, allow_remote=allow_remote)
-    except (InvalidServer, ValidationError) as error:
+        host, port, is_secure = resolve(server, allow_remote=allow_remote)
+        keys = None if psk_keys is None else read_keys(psk_keys)
+    except (InvalidServer, InvalidKeys, ValidationError) as error:
         raise refuse(str(error)) from error
+    if is_secure != (keys is not None):
+        raise refuse("coaps:// and --psk-keys belong together: devices with DTLS need keys")
     logs.configure("simulator", settings.log_level, settings.log_format)
     needed = devices * (1 + OPEN_PORTS if rebinding else 1) + SPARE_FILES
     limit = allow_open_files(needed)
@@ -145,7 +156,12 @@ def run(
         count=count,
         duration_s=duration,
         allow_remote=allow_remote,
+        keys=keys,
+        connection_ids=not no_connection_ids,
     )
+    without = [] if keys is None else [name for name in plan.endpoints() if name not in keys]
+    if without:
+        raise refuse(f"{psk_keys} has no key of {without[0]}, nor of {len(without) - 1} others")
     files = LedgerFiles(ledger, request_ledger, firmware_ledger)
     serve_health = health_port is not None or "health_port" in settings.model_fields_set
     try:

@@ -34,7 +34,9 @@ class Asked:
 
 
 class Device:
-    """Times are Unix seconds. `send` takes each datagram to the server."""
+    """Times are Unix seconds. `send` takes each datagram to the server; `reconnect` is called where the server does not
+    answer, and after a restart.
+    """
 
     def __init__(
         self,
@@ -46,11 +48,12 @@ class Device:
         send: Callable[[bytes], None],
         sink: Sink,
         fetcher: Fetcher,
+        reconnect: Callable[[], None] = lambda: None,
     ) -> None:
         self.endpoint = endpoint
         self._behaviour = behaviour
         self._random = random
-        self._send = send
+        self._send, self._reconnect = send, reconnect
         self._statistics, self._served = sink.statistics, sink.served
         binding = "UQ" if behaviour.queue_mode else "U"
         self._tree = equipment.build(endpoint, behaviour.lifetime_s, binding, now, behaviour.firmware)
@@ -211,6 +214,7 @@ class Device:
         self._transmit(self._registering.message(kind, self._next_mid(), self._asked.token), now)
 
     def _given_up(self, now: float) -> None:
+        self._reconnect()
         if self._reporting.sending:
             self._reporting.timed_out()
             self._registering.begin(now)
@@ -224,6 +228,7 @@ class Device:
 
     def _restart(self, now: float) -> None:
         self._fall_silent()
+        self._reconnect()
         self._deaf_until = now + BOOT_S
         self._firmware.booted(self._deaf_until)
         self._firmware.is_changed = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -17,8 +17,10 @@ from flownexus_simulator.downloads import Download, Fetched, FetchFailed, Part
 from flownexus_simulator.fetching import Fetching
 from flownexus_simulator.ledger import Entry, Ledger, Outcome, Served
 from flownexus_simulator.link import Impairment, Link
+from flownexus_simulator.psk_keys import Psk
 from flownexus_simulator.registering import Standing
 from flownexus_simulator.reporting import Sink
+from flownexus_simulator.secure_channel import SecureChannel
 from flownexus_simulator.statistics import Statistics
 
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ START_BATCH_S = 0.02
 class Plan:
     """What a fleet is and does. `starts_per_s`: how many devices switch on in a second. `count`: notifications to
     make, `duration_s`: seconds to make them in; None for without end. `allow_remote`: devices fetch firmware from other
-    machines too.
+    machines too. `keys`: by endpoint, for a server with DTLS.
     """
 
     devices: int
@@ -47,19 +49,34 @@ class Plan:
     count: int | None = None
     duration_s: float | None = None
     allow_remote: bool = False
+    keys: Mapping[str, Psk] | None = None
+    connection_ids: bool = True
+
+    def endpoints(self) -> list[str]:
+        """The names of the devices."""
+        return [f"{self.prefix}-{number:05}" for number in range(self.devices)]
 
 
 class _Seat:
-    """A device with its socket, its downloads and its timer."""
+    """A device with its socket, its DTLS where it has that, its downloads and its timer."""
 
-    def __init__(self, device: Device, link: Link, fetching: Fetching, clock: Callable[[], float]) -> None:
-        self.device, self.link = device, link
+    def __init__(
+        self,
+        device: Device,
+        link: Link,
+        channel: SecureChannel | None,
+        fetching: Fetching,
+        clock: Callable[[], float],
+    ) -> None:
+        self.device, self.link, self._channel = device, link, channel
         self._fetching, self._clock = fetching, clock
-        self._alarm = Alarm(device.due, device.tick, clock)
+        self._alarm = Alarm(self._due, self._tick, clock)
 
     def receive(self, datagram: bytes) -> None:
         """A datagram of the server."""
-        self.device.receive(datagram, self._clock())
+        now = self._clock()
+        for data in [datagram] if self._channel is None else self._channel.receive(datagram, now):
+            self.device.receive(data, now)
         self.arm()
 
     def fetched(self, event: Part | Fetched | FetchFailed) -> None:
@@ -75,7 +92,21 @@ class _Seat:
         """Stop the timer and the download, and close the socket."""
         self._alarm.cancel()
         self._fetching.stop()
+        if self._channel is not None:
+            self._channel.close()
         self.link.close()
+
+    def _due(self) -> float | None:
+        wanted = self.device.due()
+        handshake = None if self._channel is None else self._channel.due()
+        return min((time for time in (wanted, handshake) if time is not None), default=None)
+
+    def _tick(self, now: float) -> None:
+        if self._channel is not None:
+            self._channel.tick(now)
+        due = self.device.due()
+        if due is not None and due <= now:
+            self.device.tick(now)
 
 
 class Fleet:
@@ -130,11 +161,11 @@ class Fleet:
 
     async def _start_devices(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in range(self._plan.devices):
+        for number, endpoint in enumerate(self._plan.endpoints()):
             ahead = number / self._plan.starts_per_s - (time.monotonic() - self._started)
             if ahead > START_BATCH_S:
                 await asyncio.sleep(ahead)
-            seat = self._seat(f"{self._plan.prefix}-{number:05}")
+            seat = self._seat(endpoint)
             await loop.create_datagram_endpoint(seat.link.itself, remote_addr=(self._plan.host, self._plan.port))
             self._seats.append(seat)
             seat.device.start(self._now())
@@ -163,9 +194,25 @@ class Fleet:
             allow_remote=plan.allow_remote,
         )
         sink = Sink(self.statistics, self._record, self._permit, self._record_served, self._record_download)
-        device = Device(endpoint, plan.behaviour, random, self._now(), send=link.send, sink=sink, fetcher=fetching)
-        seat = _Seat(device, link, fetching, self._now)
+        channel = self._channel(endpoint, link)
+        device = Device(
+            endpoint,
+            plan.behaviour,
+            random,
+            self._now(),
+            send=link.send if channel is None else lambda data: channel.send(data, self._now()),
+            sink=sink,
+            fetcher=fetching,
+            reconnect=_stay if channel is None else channel.anew,
+        )
+        seat = _Seat(device, link, channel, fetching, self._now)
         return seat
+
+    def _channel(self, endpoint: str, link: Link) -> SecureChannel | None:
+        keys = self._plan.keys
+        if keys is None:
+            return None
+        return SecureChannel(keys[endpoint], self.statistics, link.send, connection_ids=self._plan.connection_ids)
 
     def _permit(self) -> bool:
         return self._measuring and (self._plan.count is None or self.statistics.notifications < self._plan.count)
@@ -202,6 +249,10 @@ class Fleet:
             await _pause(staying)
         for seat in self._seats:
             seat.close()
+
+
+def _stay() -> None:
+    """Without DTLS there is nothing to connect."""
 
 
 async def _pause(stop: asyncio.Event) -> None:

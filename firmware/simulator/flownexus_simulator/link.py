@@ -60,12 +60,12 @@ class Link(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there now; the device's own retransmission deals with it."""
 
-    def send(self, datagram: bytes) -> None:
-        """Send a datagram to the server."""
+    def send(self, datagram: bytes, stays: bool = False) -> None:
+        """Send a datagram to the server; `stays`: from its own port, whatever happens to others."""
         if self._transport is None or self._transport.is_closing():
             return
         for _ in range(self._impairment.copies(self._random)):
-            if self._impairment.rebinding:
+            if self._impairment.rebinding and not stays:
                 self._send_from_another_port(self._transport, datagram)
             else:
                 self._transport.sendto(datagram)

@@ -31,6 +31,8 @@ class Statistics:
     dropped: int = 0
     unfinished: int = 0
     retransmissions: int = 0
+    handshakes: int = 0
+    refused_handshakes: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LATENCIES))
 
     def count(self, outcome: Outcome) -> None:
@@ -67,6 +69,8 @@ class Statistics:
             "dropped": self.dropped,
             "unfinished": self.unfinished,
             "retransmissions": self.retransmissions,
+            "handshakes": self.handshakes,
+            "refused_handshakes": self.refused_handshakes,
             "ack_ms": {f"p{share}": _percentile(ordered, share) for share in (50, 95, 99)},
             "elapsed_s": round(elapsed_s, 3),
         }

@@ -88,6 +88,8 @@ def test_a_fleet_without_a_server_stops_cleanly(tmp_path: Path) -> None:
         (("--server=coap://192.0.2.1",), "another machine"),
         (("--server=http://127.0.0.1",), "write coap://host"),
         (("--server=coap://127.0.0.1:99999",), "is no server"),
+        (("--server=coaps://127.0.0.1",), "coaps:// and --psk-keys belong together"),
+        (("--server=coaps://127.0.0.1", "--psk-keys=/nowhere/at/all"), "is not read"),
         (("--rate=1", "--interval=1"), "not both"),
         (("--ledger=/nowhere/at/all",), "cannot start"),
     ],
