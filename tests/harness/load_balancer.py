@@ -5,9 +5,10 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from types import TracebackType
+from typing import Self
 
 _MAX_DATAGRAM = 65535
 
@@ -16,11 +17,17 @@ class LoadBalancer:
     """Listens on `port` of 127.0.0.1 while it is open; its `servers` are ports there. Each client has a socket of its
     own towards all of them, which see it under one address whichever they are.
 
-    `stickiness`: how likely a client's next datagram goes where its last one went.
+    `stickiness`: how likely a client's next datagram goes where its last one went; what `stays` always does.
     """
 
-    def __init__(self, servers: Sequence[int], stickiness: float, seed: int = 1) -> None:
-        self._servers, self._stickiness, self._random = servers, stickiness, Random(seed)
+    def __init__(
+        self,
+        servers: Sequence[int],
+        stickiness: float,
+        seed: int = 1,
+        stays: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        self._servers, self._stickiness, self._random, self._stays = servers, stickiness, Random(seed), stays
         self._front = _bound()
         self.port: int = self._front.getsockname()[1]
         self.moves = 0
@@ -31,7 +38,7 @@ class LoadBalancer:
         self._selector.register(self._closed, selectors.EVENT_READ, "closed")
         self._thread = threading.Thread(target=self._run, name="load balancer", daemon=True)
 
-    def __enter__(self) -> LoadBalancer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -66,7 +73,7 @@ class LoadBalancer:
             self._selector.register(upstream, selectors.EVENT_READ, client)
         else:
             upstream, server = known
-            if self._random.random() > self._stickiness:
+            if not self._stays(data) and self._random.random() > self._stickiness:
                 server = self._random.choice([other for other in self._servers if other != server])
                 self.moves += 1
         self._clients[client] = (upstream, server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,8 +46,8 @@ def build(folder: Path, source: Path = CURRENT) -> str:
 
 
 class LeshanDevice:
-    """`said` holds the lines that it wrote: `registered <id>`, `updated`, `sent`, `deregistered`, `stopped`,
-    `written <resource> <value>` and `executed <resource> <arguments>`."""
+    """`said` holds the lines that it wrote: `registered <id>`, `refused <code> <reason>`, `updated`, `sent`,
+    `deregistered`, `stopped`, `written <resource> <value>` and `executed <resource> <arguments>`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.said: list[str] = []
@@ -84,11 +84,14 @@ def running_device(
     lifetime_s: int = 60,
     queue_mode: bool = False,
     source: Path = CURRENT,
+    security: Mapping[str, object] | None = None,
 ) -> Iterator[LeshanDevice]:
-    """A device that registers at 127.0.0.1."""
+    """A device that registers at 127.0.0.1; over DTLS where it has `security`, the properties of its program."""
     queue = "queue" if queue_mode else "-"
-    server = f"coap://127.0.0.1:{coap_port}"
-    with _running(class_path, source.stem, server, endpoint, str(lifetime_s), queue, *map(str, MODELS)) as device:
+    server = f"coap{'' if security is None else 's'}://127.0.0.1:{coap_port}"
+    properties = [f"-D{name}={value}" for name, value in (security or {}).items()]
+    program = (source.stem, server, endpoint, str(lifetime_s), queue, *map(str, MODELS))
+    with _running(class_path, *program, properties=properties) as device:
         yield device
 
 
@@ -105,9 +108,9 @@ def running_firmware_device(
 
 
 @contextmanager
-def _running(class_path: str, *program: str) -> Iterator[LeshanDevice]:
+def _running(class_path: str, *program: str, properties: Sequence[str] = ()) -> Iterator[LeshanDevice]:
     process = subprocess.Popen(
-        ["java", "-cp", class_path, *program],
+        ["java", *properties, "-cp", class_path, *program],
         env=base_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -3,13 +3,18 @@ import java.io.File;
 import java.io.FileInputStream;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
+import org.eclipse.californium.elements.config.Configuration;
+import org.eclipse.californium.scandium.config.DtlsConfig;
 import org.eclipse.leshan.client.LeshanClient;
 import org.eclipse.leshan.client.LeshanClientBuilder;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
@@ -40,11 +45,14 @@ import org.eclipse.leshan.core.response.ReadResponse;
 import org.eclipse.leshan.core.response.WriteResponse;
 import org.eclipse.leshan.transport.californium.client.endpoint.CaliforniumClientEndpointsProvider;
 import org.eclipse.leshan.transport.californium.client.endpoint.coap.CoapClientProtocolProvider;
+import org.eclipse.leshan.transport.californium.client.endpoint.coaps.CoapsClientProtocolProvider;
 
 /**
  * A device made with Leshan's client library, driven by lines on standard input; says what happens on standard output.
  *
- * Arguments: server, endpoint, lifetime in seconds, "queue" or "-", then DDF files of the objects it has.
+ * Arguments: server, endpoint, lifetime in seconds, "queue" or "-", then DDF files of the objects it has. Properties for
+ * a server with DTLS: "identity" and "key" in hex; or "certificate", "privateKey" and "serverCertificate", DER files; and
+ * "connectionId", the length of the one that it wants for itself.
  */
 public class LeshanDevice {
 
@@ -152,7 +160,7 @@ public class LeshanDevice {
         environment.put(2, 101325.0);
 
         ObjectsInitializer objects = new ObjectsInitializer(new StaticModel(models));
-        objects.setInstancesForObject(0, Security.noSec(arguments[0], SHORT_SERVER_ID));
+        objects.setInstancesForObject(0, security(arguments[0]));
         objects.setInstancesForObject(1, new Server(SHORT_SERVER_ID, Long.parseLong(arguments[2]),
                 EnumSet.of(BindingMode.U), false, BindingMode.U));
         objects.setInstancesForObject(3, device);
@@ -167,12 +175,38 @@ public class LeshanDevice {
         builder.setObjects(objects.createAll());
         builder.setRegistrationEngineFactory(engine);
         builder.setDataSenders(new ManualDataSender());
-        builder.setEndpointsProviders(
-                new CaliforniumClientEndpointsProvider.Builder(new CoapClientProtocolProvider()).build());
+        builder.setEndpointsProviders(endpoints());
         LeshanClient client = builder.build();
         client.addObserver(new Witness());
         client.start();
         obey(client, temperature, environment);
+    }
+
+    private static Security security(String server) throws Exception {
+        if (System.getProperty("identity") != null) {
+            return Security.psk(server, SHORT_SERVER_ID, System.getProperty("identity").getBytes("UTF-8"),
+                    HexFormat.of().parseHex(System.getProperty("key")));
+        }
+        if (System.getProperty("certificate") != null) {
+            return Security.x509(server, SHORT_SERVER_ID, file("certificate"), file("privateKey"),
+                    file("serverCertificate"));
+        }
+        return Security.noSec(server, SHORT_SERVER_ID);
+    }
+
+    private static byte[] file(String property) throws Exception {
+        return Files.readAllBytes(Path.of(System.getProperty(property)));
+    }
+
+    private static CaliforniumClientEndpointsProvider endpoints() {
+        CaliforniumClientEndpointsProvider.Builder builder = new CaliforniumClientEndpointsProvider.Builder(
+                new CoapClientProtocolProvider(), new CoapsClientProtocolProvider());
+        Configuration configuration = builder.createDefaultConfiguration();
+        if (System.getProperty("connectionId") != null) {
+            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, Integer.getInteger("connectionId"));
+        }
+        builder.setConfiguration(configuration);
+        return builder.build();
     }
 
     /** Lines: `temperature V`, `environment T H P`, `text LENGTH`, `collect`, `send FORMAT`, `update`, `stop`. */
