@@ -46,17 +46,23 @@ class Gateway:
         await until(lambda: not self.store._tasks and not self.store._saving, what="the end of what is under way")
 
 
-class LostAnswers:
-    """JetStream whose answers to publications are lost while `is_losing`; the publications are stored all the same."""
+class BadBus:
+    """JetStream whose answers to publications are lost while `is_losing`, and come no sooner than `answers` is set; the
+    publications are stored all the same, and `published` counts them.
+    """
 
     def __init__(self, js: JetStreamContext) -> None:
-        self._js, self.is_losing = js, False
+        self._js, self.is_losing, self.published = js, False, 0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._js, name)
 
     async def publish(self, *arguments: Any, **options: Any) -> api.PubAck:
         answer = await self._js.publish(*arguments, **options)
+        self.published += 1
+        await self.answers.wait()
         if self.is_losing:
             raise TimeoutError
         return answer
@@ -134,7 +140,7 @@ async def test_where_the_holder_is_away_one_of_two_gateways_takes_the_record(new
 async def test_after_a_lost_answer_of_nats_a_session_goes_on_and_no_number_comes_twice(
     js: JetStreamContext, new_gateway: NewGateway, moment: str
 ) -> None:
-    bus = LostAnswers(js)
+    bus = BadBus(js)
     gateway = await new_gateway("gw-1", cast("JetStreamContext", bus))
     bus.is_losing = moment == "its first entry"
     client = connected(gateway)
@@ -159,12 +165,18 @@ async def test_after_a_lost_answer_of_nats_a_session_goes_on_and_no_number_comes
     assert taken_up.associations[0].session.next_write >= session.next_write
 
 
-async def test_what_comes_while_a_session_is_kept_is_kept_next(new_gateway: NewGateway) -> None:
-    gateway = await new_gateway("gw-1")
+async def test_what_comes_while_a_session_is_being_kept_is_kept_next(
+    js: JetStreamContext, new_gateway: NewGateway
+) -> None:
+    bus = BadBus(js)
+    gateway = await new_gateway("gw-1", cast("JetStreamContext", bus))
     client = connected(gateway)
-    for data in (b"1", b"2"):
-        gateway.wire.give(client.seal(23, data), client.address)
-    await gateway.store.flush()  # the first save, of its beginning, is under way
+    bus.answers.clear()
+    gateway.wire.give(client.seal(23, b"1"), client.address)
+    await until(lambda: bus.published, what="its first entry")
+    gateway.wire.give(client.seal(23, b"2"), client.address)
+    await gateway.store.flush()
+    bus.answers.set()
     await gateway.settled()
     await gateway.store.flush()
     other = await new_gateway("gw-1", answers=False)
