@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -15,11 +16,17 @@ from flownexus_schemas import jetstream
 from flownexus_schemas.tables.upgrade import provide_roles, upgrade
 from harness.containers import NatsContainer, PostgresContainer, nats_container, postgres_container
 from harness.embedded import RunningNats, RunningPostgres, running_nats, running_postgres
+from harness.scratch import scratch
 from harness.service_logins import BUS_USERS, ROLE_PASSWORDS, ROLES, as_role
 from harness.services import ServiceProcess
 
 IN_CONTAINERS = os.environ.get("TEST_SERVERS") == "containers"
 """Run NATS and TimescaleDB from their images, where a Docker daemon is; from their wheels otherwise."""
+
+
+def pytest_configure() -> None:
+    """What a run leaves is in memory where that has room for it."""
+    tempfile.tempdir = str(scratch())
 
 
 class ServiceFactory(Protocol):
@@ -65,9 +72,11 @@ def migrated_template(postgres: RunningPostgres | PostgresContainer) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: RunningPostgres | PostgresContainer, migrated_template: str) -> str:
+def database_url(postgres: RunningPostgres | PostgresContainer, migrated_template: str) -> Iterator[str]:
     """A fresh database with all migrations."""
-    return postgres.create_database(template=migrated_template)
+    url = postgres.create_database(template=migrated_template)
+    yield url
+    postgres.end(url)
 
 
 @pytest.fixture

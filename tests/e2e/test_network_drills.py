@@ -20,7 +20,7 @@ from harness.services import ServiceProcess
 from harness.system import RunningSystem
 from harness.waiting import blocking_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 CATCH_UP_S = 30
 
@@ -84,7 +84,7 @@ def test_after_a_kill_of_the_gateway_2000_devices_are_understood_without_registe
         system, prefix, f"--devices={devices}", "--rate=400", "--start-rate=150", "--lifetime=600", "--duration=55"
     )
     try:
-        blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 60, "values of every observation")
+        blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 180, "values of every observation")
         killed = system.process_number("gateway")
         os.kill(killed, signal.SIGKILL)
         killed_at = time.time()
@@ -107,7 +107,7 @@ def test_devices_whose_every_datagram_comes_from_another_port_are_served_as_any_
         "--rebinding",
     )  # fmt: skip
     try:
-        blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 60, "values of every observation")
+        blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 180, "values of every observation")
         with system.api() as client:
             for number in range(0, devices, 10):
                 asked = {"operation": "read", "path": "/3/0/0", "timeout_s": 20}
@@ -155,7 +155,7 @@ def test_devices_that_go_to_and_fro_between_two_gateways_of_which_one_is_killed_
     with LoadBalancer(servers, stickiness=0.8) as balancer:
         fleet = RunningFleet(system.folder.parent / prefix, balancer.port, *options)
         try:
-            blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 60, "values of every observation")
+            blocking_until(lambda: observed_values(system, prefix) == 2 * devices, 180, "values of every observation")
             assert requests(system, prefix, range(0, devices, 4)) == {(200, "2.05")}
             second_gateway.kill()
             after_kill = requests(system, prefix, range(1, devices, 10))

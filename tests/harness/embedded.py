@@ -16,10 +16,17 @@ from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import LAPTOP, PostgresServer
 from harness.databases import Databases
 from harness.ports import free_port
+from harness.scratch import scratch
 from harness.server_process import ServerProcess
 from harness.service_logins import nats_passwords
 
-UNSAFE_BUT_QUICK = {**LAPTOP, "fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+UNSAFE_BUT_QUICK = {
+    **LAPTOP,
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "max_wal_size": "256MB",
+}
 """The data of a test need not survive a power cut; they do survive a kill of the server."""
 
 
@@ -71,7 +78,7 @@ def open_folder() -> Iterator[Path]:
 
     At the end it goes, and with it what systems in it keep elsewhere.
     """
-    folder = Path(tempfile.mkdtemp(prefix="flownexus-test-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="flownexus-test-", dir=scratch()))
     folder.chmod(0o755)
     try:
         yield folder

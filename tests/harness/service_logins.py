@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables.upgrade import url_of_role
 
 BUS_USERS = {

@@ -9,37 +9,22 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperGroup
 
-from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.api_client import ApiClient
-from flownexus_local.audit_commands import audit_app
-from flownexus_local.credential_commands import credential_app
-from flownexus_local.desired_commands import desired_app
-from flownexus_local.device_commands import device_app
 from flownexus_local.doctor import examine
 from flownexus_local.errors import CannotRun
-from flownexus_local.firmware_update_commands import firmware_app
 from flownexus_local.instance import Instance
-from flownexus_local.migration import migrate_servers
-from flownexus_local.model_commands import model_app
-from flownexus_local.operation_commands import operation_app
+from flownexus_local.lazy_group import LazyGroup
 from flownexus_local.options import DEFAULT_FOLDER, Folder
-from flownexus_local.profile_commands import profile_app, tag_app
-from flownexus_local.quarantine_commands import dead_letter_app, undecoded_app
-from flownexus_local.rollout_commands import rollout_app
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
-from flownexus_local.token_commands import token_app
-from flownexus_local.up import Up
-from flownexus_local.user_commands import user_app
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 
 UNUSABLE = 2
 """Exit code of a command that its user has to change something for."""
@@ -48,8 +33,31 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-class Group(TyperGroup):
+class Group(LazyGroup):
     """Commands whose user has to change something end with one message and exit code 2."""
+
+    lazy_commands: ClassVar[dict[str, str]] = {
+        "audit": "flownexus_local.audit_commands:audit_app",
+        "discover": "flownexus_local.device_commands:device_app",
+        "execute": "flownexus_local.device_commands:device_app",
+        "observe": "flownexus_local.device_commands:device_app",
+        "read": "flownexus_local.device_commands:device_app",
+        "tag": "flownexus_local.profile_commands:tag_app",
+        "write": "flownexus_local.device_commands:device_app",
+    }
+    lazy_groups: ClassVar[dict[str, str]] = {
+        "credentials": "flownexus_local.credential_commands:credential_app",
+        "dead-letters": "flownexus_local.quarantine_commands:dead_letter_app",
+        "desired": "flownexus_local.desired_commands:desired_app",
+        "firmware": "flownexus_local.firmware_update_commands:firmware_app",
+        "model": "flownexus_local.model_commands:model_app",
+        "operations": "flownexus_local.operation_commands:operation_app",
+        "profiles": "flownexus_local.profile_commands:profile_app",
+        "rollout": "flownexus_local.rollout_commands:rollout_app",
+        "token": "flownexus_local.token_commands:token_app",
+        "undecoded": "flownexus_local.quarantine_commands:undecoded_app",
+        "user": "flownexus_local.user_commands:user_app",
+    }
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. Raises typer.Exit in place of CannotRun."""
@@ -68,20 +76,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(user_app, name="user")
-app.add_typer(token_app, name="token")
-app.add_typer(audit_app)
-app.add_typer(model_app, name="model")
-app.add_typer(profile_app, name="profiles")
-app.add_typer(undecoded_app, name="undecoded")
-app.add_typer(dead_letter_app, name="dead-letters")
-app.add_typer(operation_app, name="operations")
-app.add_typer(credential_app, name="credentials")
-app.add_typer(desired_app, name="desired")
-app.add_typer(firmware_app, name="firmware")
-app.add_typer(rollout_app, name="rollout")
-app.add_typer(device_app)
-app.add_typer(tag_app)
 
 
 class LogLevel(StrEnum):
@@ -165,6 +159,8 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
     log_level: Annotated[LogLevel, typer.Option(envvar="FLOWNEXUS_LOG_LEVEL")] = LogLevel.INFO,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C."""
+    from flownexus_local.up import Up  # noqa: PLC0415 - it brings the services' code, which most commands do without
+
     settings = StackSettings(
         folder=folder,
         devices=devices,
@@ -201,6 +197,9 @@ def migrate(  # noqa: PLR0917 - typer makes each argument an option
     grafana_password: Annotated[str, role_password("grafana", "FLOWNEXUS_GRAFANA_DATABASE_PASSWORD")] = "",
 ) -> None:
     """Bring a database and a NATS server of your own to this version; for containers. `up` does it by itself."""
+    from flownexus_api.accounts import FIRST_ADMINISTRATOR  # noqa: PLC0415 - as in `up`
+    from flownexus_local.migration import migrate_servers  # noqa: PLC0415
+
     given = {
         DatabaseRole.INGEST: ingest_password,
         DatabaseRole.API: api_password,
@@ -223,9 +222,8 @@ def endpoints(
     with ApiClient(folder) as api:
         listed = list(api.endpoints(tag or (), only_overdue=overdue))
     if not listed and (tag or overdue):
-        out.print(
-            "No device " + " and ".join(["is overdue"] * overdue + [f"has {one}" for one in tag or ()]), markup=False
-        )
+        tagged = [f"has {' and '.join(tag)}"] if tag else []
+        out.print("No device " + " and ".join(["is overdue"] * overdue + tagged), markup=False)
         return
     if not listed:
         out.print("No device has registered yet: `flownexus simulate --devices 5` makes some.", markup=False)

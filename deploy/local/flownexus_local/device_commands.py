@@ -33,7 +33,10 @@ DEFAULT_TIMEOUT_S = 30.0
 def read(
     *,
     endpoint: str,
-    paths: Annotated[list[str], typer.Argument(help="/object[/instance[/resource]]; several are read as composite.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="An object, instance or resource such as 3/0/0; several are read as composite."),
+    ],
     format: Format = None,  # noqa: A002 - the option's name
     timeout: Timeout = DEFAULT_TIMEOUT_S,
     later: Later = False,

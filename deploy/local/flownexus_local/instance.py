@@ -18,7 +18,7 @@ from flownexus_local.errors import CannotRun
 from flownexus_local.ports import Kind
 from flownexus_local.private_files import write_private
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 
 LOCK, SECRETS = "lock", "secrets.json"
 

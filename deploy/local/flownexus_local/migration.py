@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 from flownexus_api.accounts import ensure_first_administrator
 from flownexus_local.errors import CannotRun
 from flownexus_schemas import jetstream
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables.upgrade import provide_roles, upgrade
 
 RETRY_S = 0.5

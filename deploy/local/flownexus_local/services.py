@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flownexus_local.pki import ServerFiles
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 
 
 class Wiring(BaseModel):

@@ -24,7 +24,7 @@ from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, r
 from flownexus_local.settings import StackSettings
 from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_stages
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables.upgrade import provide_roles, url_of_role
 
 SERVER_TIMEOUT_S = 120.0

@@ -6,24 +6,16 @@ The owner of the tables migrates them, and serves nobody. PostgreSQL: Privileges
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine.interfaces import Dialect
 
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables import accounts
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.operations import Firmware
 
 PEOPLE = accounts.__name__
-
-
-class DatabaseRole(StrEnum):
-    """The roles. GRAFANA reads what devices sent and what was asked of them, and nothing of people."""
-
-    INGEST = "flownexus_ingest"
-    API = "flownexus_api"
-    GRAFANA = "flownexus_grafana"
 
 
 SHOWN_OF_API = frozenset({Firmware.__tablename__})

@@ -10,8 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables import roles, timescale
-from flownexus_schemas.tables.roles import DatabaseRole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from nats.js import JetStreamContext
 
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 from harness.embedded import RunningNats
 from harness.event_messages import (
     EventMessage,

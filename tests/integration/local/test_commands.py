@@ -10,8 +10,8 @@ import nats
 import psycopg
 from nats.js import JetStreamContext
 
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.subjects import Stream
-from flownexus_schemas.tables.roles import DatabaseRole
 from harness.containers import PostgresContainer
 from harness.embedded import RunningNats, RunningPostgres
 from harness.ports import free_port

@@ -9,8 +9,8 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables import Base, roles
-from flownexus_schemas.tables.roles import DatabaseRole
 from flownexus_schemas.tables.upgrade import upgrade
 from harness.service_logins import as_role
 

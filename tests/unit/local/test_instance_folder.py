@@ -10,7 +10,7 @@ import pytest
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance, Secrets, is_running
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 
 
 def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:

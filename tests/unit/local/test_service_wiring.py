@@ -11,7 +11,7 @@ import pytest
 from flownexus_local.pki import server_files
 from flownexus_local.services import SERVICES, Wiring, invocation, reachable
 from flownexus_schemas.bus_users import BusUser
-from flownexus_schemas.tables.roles import DatabaseRole
+from flownexus_schemas.database_role import DatabaseRole
 
 WIRING = Wiring(
     nats_urls={user: f"nats://{user}:word@127.0.0.1:4222" for user in BusUser},
