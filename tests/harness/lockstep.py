@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 CON, NON, ACK, RST = range(4)
@@ -107,6 +107,7 @@ class LockstepDevice:
         self.endpoint, self.timeout_s = endpoint, timeout_s
         self.message_ids = itertools.count(1000)
         self.location = ""
+        self.on_request: Callable[[Heard], None] | None = None
         self._socket = self._open()
 
     def _open(self) -> socket.socket:
@@ -145,9 +146,12 @@ class LockstepDevice:
             raise Silence("the server sent nothing") from error
 
     def exchange(self, data: bytes, timeout_s: float | None = None) -> Heard:
-        """Send, and wait for what has the same message id; other datagrams in between are refused."""
+        """Send, and wait for what has the same message id; requests in between go to `on_request`, no more is taken."""
         self.send(data)
         heard = self.receive(timeout_s)
+        while self.on_request is not None and heard.type in {CON, NON} and GET <= heard.code <= IPATCH:
+            self.on_request(heard)
+            heard = self.receive(timeout_s)
         assert heard.message_id == int.from_bytes(data[2:4], "big"), heard
         return heard
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from flownexus_local.program import Program, start
+from harness.forked import ForkedProcess
 
 
 class ServerProcess:
@@ -20,7 +21,7 @@ class ServerProcess:
     def __init__(self, name: str, program: Callable[[], Program], is_ready: Callable[[], bool], log: Path) -> None:
         self.name, self.log = name, log
         self._program, self._is_ready = program, is_ready
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     @property
     def pid(self) -> int:
@@ -51,8 +52,7 @@ class ServerProcess:
     def launch(self) -> None:
         """Start it and do not wait."""
         assert not self.is_running, f"{self.name} runs already"
-        with self.log.open("ab") as log:
-            self._process = start(self._program(), log)
+        self._process = self._begin(self._program())
 
     def kill(self) -> None:
         """SIGKILL, as `kill -9` does it, and wait until it and its children are gone."""
@@ -73,6 +73,10 @@ class ServerProcess:
     def log_text(self) -> str:
         """What it has written so far, over all its starts."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _begin(self, program: Program) -> subprocess.Popen[bytes] | ForkedProcess:
+        with self.log.open("ab") as log:
+            return start(program, log)
 
     def _end(self, number: int, timeout_s: float = 30) -> int:
         process = self._process
