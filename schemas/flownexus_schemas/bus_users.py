@@ -141,6 +141,7 @@ PERMISSIONS: dict[BusUser, Permissions] = {
         subjects.ALL_GATEWAYS_ALIVE,
     )
     .subscribes(subjects.ALL_OPERATIONS_ALIVE, subjects.ALL_EVENTS, subjects.ALL_FIRMWARE_PROGRESS)
+    .writes_buckets(Bucket.CHECKPOINTS)
     .reads_buckets(
         Bucket.REGISTRATIONS,
         Bucket.DESIRED_VALUES,

@@ -45,6 +45,7 @@ class Bucket(StrEnum):
     DESIRED_VALUES = "lwm2m_desired_values"
     DESIRED_PROFILES = "lwm2m_desired_profiles"
     KEYS = "lwm2m_keys"
+    CHECKPOINTS = "lwm2m_checkpoints"
 
 
 LATE = "Flownexus-Late"
@@ -56,6 +57,9 @@ LARGE_MESSAGES = "lwm2m_large_messages"
 
 FIRMWARE = "lwm2m_firmware"
 """Bucket of the object store: firmware images, by their id."""
+
+OPERATIONS_CHECKPOINT_KEY = "operations"
+"""Key in CHECKPOINTS: from where a replica of operations reads LWM2M_OPERATIONS when it starts."""
 
 FIRMWARE_LINKS_KEY = "firmware-links"
 """Key in KEYS: what links to firmware images are signed with, 32 bytes that `flownexus migrate` makes."""
@@ -263,6 +267,11 @@ def rollout_device(rollout_id: str, endpoint: str) -> str:
 def all_of_rollout(rollout_id: str) -> str:
     """The filter that matches a rollout, its plan and its devices. Raises InvalidName."""
     return f"lwm2m.rollout.{_plain(rollout_id)}.>"
+
+
+def is_rollout(subject: str) -> bool:
+    """Whether the subject is of a rollout."""
+    return subject.startswith(ALL_ROLLOUTS.removesuffix(">"))
 
 
 def rollout_of_subject(subject: str) -> str:

@@ -75,6 +75,7 @@ class AskedFor(Frozen):
         description="Path, attribute or an empty text, and digest of each desired value that it is about."
     )
     asked_at: AwareDatetime
+    generation: int | None = Field(default=None, description="Of the registration in which it was asked for.")
 
 
 class EndpointDesired(Frozen):

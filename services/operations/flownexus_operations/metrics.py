@@ -15,6 +15,8 @@ DESIRED_CONFLICTS = Counter(
 )
 DESIRED_RESOURCES = Gauge("flownexus_desired_resources", "Desired values of all endpoints.", ["state"])
 UNREADABLE = Counter("flownexus_operations_unreadable", "Messages of the stream that could not be read.")
+READ_AT_START = Gauge("flownexus_operations_read_at_start", "Messages of the stream that the last start read.")
+CHECKPOINT = Gauge("flownexus_operations_checkpoint", "Sequence up to which the next start reads what is open alone.")
 ATTEMPT_SECONDS = Histogram(
     "flownexus_operations_attempt_seconds",
     "Seconds from the sending of a request to its outcome.",

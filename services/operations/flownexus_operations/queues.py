@@ -76,6 +76,13 @@ class Queues:
         """The endpoints that have open operations."""
         return iter(list(self._by_endpoint))
 
+    def sequences(self) -> Iterator[int]:
+        """Of the messages from which all this can be learned again."""
+        for queue in self._by_endpoint.values():
+            yield queue.last_sequence
+            for queued in queue.operations.values():
+                yield queued.sequence
+
     def clear(self) -> None:
         """Know nothing: the stream is another."""
         self._by_endpoint.clear()

@@ -11,17 +11,16 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from flownexus_operations import metrics
-from flownexus_operations.attempts import kept_answer
 from flownexus_operations.desired.asking import Asking
 from flownexus_operations.desired.reconciler import Reconciler
 from flownexus_operations.desired.standings import Standings
 from flownexus_operations.dispatcher import Dispatcher
 from flownexus_operations.firmware.asking import FirmwareRequests
 from flownexus_operations.firmware.engine import FirmwareEngine
+from flownexus_operations.following import Following
 from flownexus_operations.listening import Listeners
 from flownexus_operations.operation_requests import OperationRequests
 from flownexus_operations.queues import Queues
@@ -31,19 +30,15 @@ from flownexus_operations.settings import OperationsSettings
 from flownexus_operations.transitions import Transitions
 from flownexus_runtime import bus
 from flownexus_runtime.bucket import Bucket
-from flownexus_runtime.stream_message import Message
-from flownexus_runtime.stream_reader import ReaderLost, StreamReader
+from flownexus_runtime.stream_reader import ReaderLost
 from flownexus_schemas import subjects
-from flownexus_schemas.desired.standing import parse_desired_event
-from flownexus_schemas.errors import InvalidMessage, InvalidName, Unavailable
-from flownexus_schemas.operations.messages import KeptAnswer, parse_kept_answer, parse_operation_event
-from flownexus_schemas.subjects import EventKind, Stream
+from flownexus_schemas.errors import InvalidName, Unavailable
+from flownexus_schemas.subjects import EventKind
 
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
-BATCH = 1000
 GOODBYE = b"goodbye"
 
 _AWAY = (NatsError, JetStreamError, OSError, TimeoutError, ReaderLost, Unavailable)
@@ -62,8 +57,6 @@ class Operations:
         self._desired: Reconciler | None = None
         self._firmware: FirmwareEngine | None = None
         self._rollouts: Rollouts | None = None
-        self._sequence: int | None = None
-        self._stream_created: datetime | None = None
 
     def is_connected(self) -> bool:
         """Whether NATS is there."""
@@ -109,25 +102,27 @@ class Operations:
             source=source,
             on_heard=listeners.heard,
         )
+        following = Following(client, js, self._queues, listeners, dispatcher, desired, firmware, rollouts)
         registrations = Bucket(client, js, subjects.Bucket.REGISTRATIONS, self._take_registration)
+        # Before this one says that it is alive: the others then say so at once.
+        await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
         tasks = [
-            asyncio.create_task(self._say_alive(client)),
+            asyncio.create_task(self._say_alive()),
             asyncio.create_task(dispatcher.run()),
             asyncio.create_task(desired.run(client, js)),
             asyncio.create_task(firmware.run()),
         ]
         try:
-            await client.subscribe(subjects.ALL_OPERATIONS_ALIVE, cb=self._heard_replica)
             for kind in (EventKind.REPORTED, EventKind.HEARD):
                 await client.subscribe(subjects.events_of_kind(kind), cb=self._heard_device)
             await client.subscribe(subjects.ALL_FIRMWARE_PROGRESS, cb=self._heard_download)
             registrations.start()
             await registrations.loaded()
             listeners.is_loaded = True
-            tasks.append(asyncio.create_task(rollouts.run()))
+            tasks.append(asyncio.create_task(following.keep_checkpoints()))
             while True:
                 try:
-                    await self._follow(client, js, dispatcher)
+                    await following.run()
                 except _AWAY as error:
                     log.warning("operations.waiting", reason=type(error).__name__, error=str(error)[:300])
                 if dispatcher.is_ready:
@@ -162,101 +157,6 @@ class Operations:
             except (NatsError, OSError, TimeoutError) as error:
                 log.warning("nats.not_reachable", error=repr(error))
                 await asyncio.sleep(FIRST_DELAY_S)
-
-    async def _follow(self, client: Client, js: JetStreamContext, dispatcher: Dispatcher) -> None:
-        """Take messages of the stream until the reader is lost; the next one goes on where this one ended."""
-        info = await js.stream_info(Stream.OPERATIONS)
-        if info.created != self._stream_created:
-            if self._stream_created is not None:
-                log.warning("stream.another", stream=Stream.OPERATIONS)
-                assert self._desired is not None
-                self._desired.clear()
-                assert self._firmware is not None
-                self._firmware.clear()
-            self._stream_created, self._sequence = info.created, None
-        assert self._firmware is not None
-        if self._sequence is None:
-            await self._load(client, js, dispatcher)
-        async with self._reader(client, js, subjects.ALL_OPERATIONS) as reader:
-            self._firmware.following(datetime.now(UTC))
-            if reader.pending_at_start == 0:
-                self._caught_up()
-            while True:
-                for message in await reader.batch():
-                    self._take(message, dispatcher)
-                    self._sequence = message.sequence
-                    if message.pending == 0:
-                        self._caught_up()
-
-    def _caught_up(self) -> None:
-        assert self._desired is not None
-        assert self._firmware is not None
-        self._desired.caught_up()
-        self._firmware.caught_up()
-
-    async def _load(self, client: Client, js: JetStreamContext, dispatcher: Dispatcher) -> None:
-        """Everything as it stands, and the answers that gateways kept to what was asked of their devices."""
-        dispatcher.is_ready, last = False, 0
-        self._queues.clear()
-        async with self._reader(client, js, subjects.OPERATION_STATES) as reader:
-            pending = reader.pending_at_start
-            while pending:
-                for message in await reader.batch():
-                    self._take(message, dispatcher)
-                    last, pending = message.sequence, message.pending
-        for endpoint in self._queues:
-            queue = self._queues.of(endpoint)
-            for queued in list(queue.operations.values() if queue is not None else ()):
-                if queued.operation.attempt is not None:
-                    queued.answer = await kept_answer(js, queued.operation)
-                if self._listeners is not None and queued.asked_in_vain_at is not None:
-                    self._listeners.silent(endpoint, queued.asked_in_vain_at)
-        self._sequence = last
-        dispatcher.is_ready = True
-        log.info("operations.working", open=len(self._queues), sequence=last)
-        dispatcher.look_at_all()
-
-    def _reader(self, client: Client, js: JetStreamContext, operations: str) -> StreamReader:
-        filters = (operations, subjects.ALL_DESIRED, subjects.ALL_FIRMWARE)
-        return StreamReader(client, js, Stream.OPERATIONS, after=self._sequence, size=BATCH, subjects=filters)
-
-    def _take(self, message: Message, dispatcher: Dispatcher) -> None:
-        assert self._desired is not None
-        assert self._firmware is not None
-        try:
-            if subjects.is_firmware(message.subject):
-                self._firmware.take(message)
-                return
-            if subjects.endpoint_of_desired(message.subject) is not None:
-                self._desired.take(parse_desired_event(message.payload).data, message.sequence)
-                return
-            endpoint, operation_id, is_answer = subjects.operation_of_subject(message.subject)
-        except (InvalidMessage, InvalidName) as error:
-            _unreadable(message, error)
-            return
-        try:
-            if is_answer:
-                self._take_answer(endpoint, parse_kept_answer(message.payload), dispatcher)
-                return
-            operation = parse_operation_event(message.payload).data
-            if (operation.endpoint, operation.id) != (endpoint, operation_id):
-                raise InvalidMessage(f"operation {operation.id} of {operation.endpoint!r} on the subject of another")
-        except InvalidMessage as error:
-            _unreadable(message, error)
-            if not is_answer:
-                self._queues.skip(endpoint, operation_id, message.sequence)
-            return
-        self._queues.take(operation, message.sequence)
-        dispatcher.look(endpoint)
-        self._desired.take_operation(operation)
-        self._firmware.take_operation(operation)
-
-    def _take_answer(self, endpoint: str, answer: KeptAnswer, dispatcher: Dispatcher) -> None:
-        if self._listeners is not None:
-            self._listeners.heard(endpoint, answer.received_at.timestamp())
-        queued = self._queues.answered(endpoint, answer)
-        if queued is not None:
-            dispatcher.kept(queued, answer)
 
     def _take_registration(self, key: str, value: bytes | None, revision: int) -> None:
         assert self._desired is not None
@@ -293,13 +193,18 @@ class Operations:
         now = asyncio.get_running_loop().time()
         changed = self._replicas.gone(replica) if message.data == GOODBYE else self._replicas.heard(replica, now)
         if changed:
+            if message.data != GOODBYE:
+                await self._say_alive_once()
             self._replicas_changed()
 
-    async def _say_alive(self, client: Client) -> None:
+    async def _say_alive_once(self) -> None:
+        if self._client is not None and self._client.is_connected:
+            with contextlib.suppress(NatsError):
+                await self._client.publish(subjects.operations_alive(self._replicas.own), b"")
+
+    async def _say_alive(self) -> None:
         while True:
-            if client.is_connected:
-                with contextlib.suppress(NatsError):
-                    await client.publish(subjects.operations_alive(self._replicas.own), b"")
+            await self._say_alive_once()
             if self._replicas.forget_dead(asyncio.get_running_loop().time()):
                 self._replicas_changed()
             metrics.REPLICAS.set(self._replicas.alive)
@@ -315,8 +220,3 @@ class Operations:
             self._desired.look_at_all()
         if self._firmware is not None:
             self._firmware.look_at_all()
-
-
-def _unreadable(message: Message, error: Exception) -> None:
-    metrics.UNREADABLE.inc()
-    log.error("operation.unreadable", subject=message.subject, sequence=message.sequence, error=str(error))

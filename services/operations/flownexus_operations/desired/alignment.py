@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flownexus_operations.desired.device import Device
 from flownexus_operations.desired.lifecycle import Listed, Unlisted, after, wished
+from flownexus_operations.desired.standings import Kept
 from flownexus_operations.desired.wishes import Wish
 from flownexus_schemas.desired.standing import DesiredResource, DesiredState, EndpointDesired
 from flownexus_schemas.lwm2m.path import Path
+
+SETTLES = timedelta(seconds=2)
+"""Within this every replica has what another one has of the buckets."""
+
+
+def waits_for_the_wish(kept: Kept, wish: Wish, own: str, now: datetime) -> datetime | None:
+    """Until when to wait for the wish that another replica had a moment ago; None where this one counts now.
+
+    It may come here later than the message that rests on it, and is not to be undone for the one before. `own`: the
+    source of what this replica appends.
+    """
+    if wish.digest == kept.desired.wish or kept.source == own:
+        return None
+    until = min(kept.at, now) + SETTLES
+    return until if now < until else None
 
 
 def aligned(desired: EndpointDesired, wish: Wish, device: Device | None, now: datetime) -> EndpointDesired:

@@ -22,7 +22,7 @@ PRIORITY = -10
 """What people ask for comes first."""
 
 
-def asked(desired: EndpointDesired, ask: Ask, now: datetime) -> EndpointDesired:
+def asked(desired: EndpointDesired, ask: Ask, generation: int, now: datetime) -> EndpointDesired:
     """The endpoint with this request under way; the operation's id follows from it."""
     count = desired.asked_count + 1
     text = f"{desired.endpoint}\0{desired.wish}\0{count}\0{now.isoformat()}"
@@ -31,6 +31,7 @@ def asked(desired: EndpointDesired, ask: Ask, now: datetime) -> EndpointDesired:
         command=ask.command,
         about=tuple((*one.key, one.digest) for one in ask.about),
         asked_at=now,
+        generation=generation,
     )
     return desired.model_copy(update={"asked": under_way, "asked_count": count})
 

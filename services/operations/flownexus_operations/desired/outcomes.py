@@ -47,7 +47,8 @@ def concluded(
     """The endpoint after the end of the operation that it asked for. What is desired otherwise since is left alone."""
     assert desired.asked is not None
     about = {(path, attribute): digest for path, attribute, digest in desired.asked.about}
-    generation = None if device is None else device.generation
+    # Its registration may come here after the end of what was asked in it.
+    generation = desired.asked.generation if device is None else device.generation
     end = _End(operation, about, wish, generation, "/" if device is None else device.root, now)
     desired = desired.model_copy(update={"asked": None})
     composite = isinstance(operation.command, ReadComposite | WriteComposite)

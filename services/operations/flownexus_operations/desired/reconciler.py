@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from pydantic import ValidationError
 
 from flownexus_operations import metrics
-from flownexus_operations.desired.alignment import aligned
+from flownexus_operations.desired.alignment import aligned, waits_for_the_wish
 from flownexus_operations.desired.asking import PREFIX, Asking, asked, is_wanted
 from flownexus_operations.desired.device import Device, device_of
 from flownexus_operations.desired.outcomes import concluded
@@ -29,7 +29,7 @@ from flownexus_operations.replicas import Replicas
 from flownexus_operations.transitions import Overtaken
 from flownexus_runtime.bucket import Bucket
 from flownexus_schemas import subjects
-from flownexus_schemas.desired.standing import AskedFor, DesiredState, EndpointDesired
+from flownexus_schemas.desired.standing import AskedFor, DesiredChanged, DesiredState, EndpointDesired
 from flownexus_schemas.errors import InvalidName, Unavailable
 from flownexus_schemas.operations.operation import Operation
 from flownexus_schemas.registrations import StoredRegistration
@@ -120,11 +120,11 @@ class Reconciler:
         self._standings.clear()
         self._operations.clear()
 
-    def take(self, desired: EndpointDesired, sequence: int) -> None:
+    def take(self, event: DesiredChanged, sequence: int) -> None:
         """A message of desired values."""
-        self._standings.take(desired, sequence)
-        self._forget_operation(desired)
-        self.look(desired.endpoint)
+        self._standings.take(event, sequence)
+        self._forget_operation(event.data)
+        self.look(event.data.endpoint)
 
     def take_operation(self, operation: Operation) -> None:
         """A message of any operation."""
@@ -192,6 +192,9 @@ class Reconciler:
         kept = self._standings.of(endpoint)
         device = self._devices.get(endpoint)
         wish = self._wishes.of(endpoint, kept.desired.objects if device is None else device.objects)
+        if (until := waits_for_the_wish(kept, wish, self._standings.source, now)) is not None:
+            self._at(until.timestamp(), endpoint)
+            return None
         reports = self._reports.get(endpoint, {})
         desired = told(aligned(kept.desired, wish, device, now), reports, wish.by_key, device)
         if desired.asked is not None:
@@ -205,7 +208,7 @@ class Reconciler:
         is_listening = self._listeners.way_to(endpoint, now.timestamp()) is not None
         if desired.asked is None and device is not None and is_listening:
             ask = next_ask(desired, wish.by_key, device, now, self._check_every)
-            desired = desired if ask is None else asked(desired, ask, now)
+            desired = desired if ask is None else asked(desired, ask, device.generation, now)
         if desired is kept.desired or desired == kept.desired:
             self._reports.pop(endpoint, None)
             self._come_back(desired, now)
@@ -227,7 +230,10 @@ class Reconciler:
         )
 
     async def _ask(self, endpoint: str, under_way: AskedFor) -> None:
-        self._operations[endpoint] = await self._asking.ask(endpoint, under_way)
+        operation = await self._asking.ask(endpoint, under_way)
+        known = self._operations.get(endpoint)
+        if known is None or known.id != operation.id:  # the stream may have told more of it meanwhile
+            self._operations[endpoint] = operation
 
     async def _withdraw(self, operation: Operation) -> None:
         self._operations[operation.endpoint] = await self._asking.withdraw(operation, datetime.now(UTC))

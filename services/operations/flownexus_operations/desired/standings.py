@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from nats.errors import Error as NatsError
@@ -22,17 +22,19 @@ from flownexus_schemas.subjects import Stream
 
 
 class Kept(NamedTuple):
-    """What the stream has last of an endpoint, and the sequence of that."""
+    """What the stream has last of an endpoint, the sequence of that, and which replica appended it when."""
 
     desired: EndpointDesired
     sequence: int
+    source: str = ""
+    at: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class Standings:
     """Filled by `take` in the order of the stream; `source` is the CloudEvents source of what this replica appends."""
 
     def __init__(self, js: JetStreamContext, source: str) -> None:
-        self._js, self._source = js, source
+        self._js, self.source = js, source
         self._kept: dict[str, Kept] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -43,10 +45,11 @@ class Standings:
         """What is kept of an endpoint; at first, nothing."""
         return self._kept.get(endpoint) or Kept(EndpointDesired(endpoint=endpoint), 0)
 
-    def take(self, desired: EndpointDesired, sequence: int) -> None:
+    def take(self, event: DesiredChanged, sequence: int) -> None:
         """An endpoint as a message has it; an older one changes nothing."""
+        desired = event.data
         if sequence > self.of(desired.endpoint).sequence:
-            self._kept[desired.endpoint] = Kept(desired, sequence)
+            self._kept[desired.endpoint] = Kept(desired, sequence, event.source, event.time)
 
     def clear(self) -> None:
         """Know nothing: the stream is another."""
@@ -56,7 +59,7 @@ class Standings:
         """Keep what follows from the message `rests_on`, 0 for none. Raises Overtaken, Unavailable."""
         event = DesiredChanged(
             id=f"desired-{subjects.endpoint_key(desired.endpoint)}-{rests_on}"[-200:],
-            source=self._source,
+            source=self.source,
             subject=desired.endpoint,
             time=now,
             data=desired,
@@ -75,4 +78,4 @@ class Standings:
             raise Overtaken from error
         except (NatsError, APIError, JetStreamError, TimeoutError) as error:
             raise Unavailable(f"how desired values stand is not known to be kept: {error!r}") from error
-        self.take(desired, kept.seq)
+        self.take(event, kept.seq)

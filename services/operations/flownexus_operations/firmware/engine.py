@@ -6,7 +6,7 @@ What happened is on the stream before anything is asked of the device, so whoeve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -84,6 +84,10 @@ class FirmwareEngine:
         """The stream is another."""
         self._updates.clear()
 
+    def sequences(self) -> Iterator[int]:
+        """Of the messages that say what is open."""
+        return self._updates.sequences()
+
     def look(self, endpoint: str) -> None:
         """Something of the endpoint changed."""
         if self._updates.of(endpoint) is not None:
@@ -94,7 +98,7 @@ class FirmwareEngine:
         for endpoint in self._updates:
             self._tasks.look(endpoint)
 
-    def take(self, message: Message) -> None:
+    def take(self, message: Message) -> FirmwareUpdate:
         """A message of an update's subject. Raises InvalidName, InvalidMessage."""
         endpoint, update_id = subjects.firmware_of_subject(message.subject)
         update = parse_firmware_event(message.payload).data
@@ -102,6 +106,7 @@ class FirmwareEngine:
             raise InvalidMessage(f"update {update.id} of {update.endpoint!r} on the subject of another")
         self._keep(update, message.sequence)
         self.look(endpoint)
+        return update
 
     def take_operation(self, operation: Operation) -> None:
         """A message of an operation's subject."""

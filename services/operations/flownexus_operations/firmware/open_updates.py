@@ -49,6 +49,10 @@ class OpenUpdates:
         """The endpoints that are being updated."""
         return iter(list(self._by_endpoint))
 
+    def sequences(self) -> Iterator[int]:
+        """Of the messages from which all this can be learned again."""
+        return (known.sequence for known in self._by_endpoint.values())
+
     def clear(self) -> None:
         """Know nothing: the stream is another."""
         self._by_endpoint.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import structlog
 from nats.aio.client import Client
@@ -16,41 +17,77 @@ from flownexus_operations.listening import Listeners
 from flownexus_operations.replicas import Replicas
 from flownexus_operations.rollouts.care import Care
 from flownexus_runtime.stream_message import Message
-from flownexus_runtime.stream_reader import ReaderLost, StreamReader
-from flownexus_schemas import subjects
-from flownexus_schemas.errors import InvalidMessage, Unavailable
-from flownexus_schemas.firmware.messages import parse_firmware_event
+from flownexus_runtime.stream_reader import ReaderLost
+from flownexus_schemas.errors import Unavailable
+from flownexus_schemas.firmware.update import FirmwareUpdate
 from flownexus_schemas.rollouts.messages import RolloutChanged, parse_rollout_event
 from flownexus_schemas.rollouts.rollout import Rollout
-from flownexus_schemas.subjects import Stream
 
 log = structlog.get_logger(__name__)
 
-BATCH = 1000
 RETRY_S = 1.0
 
 _AWAY = (NatsError, JetStreamError, OSError, TimeoutError, ReaderLost, Unavailable)
 
 
+class Kept(NamedTuple):
+    """What the stream has last of an open rollout, and the sequence of that."""
+
+    rollout: Rollout
+    sequence: int
+
+
 class Rollouts:
-    """`run` follows them all until cancelled; `look_at_all` where replicas came or went; `stop` before the end."""
+    """The owner tells it what comes, in the order of the stream; `look_at_all` where replicas came or went."""
 
     def __init__(
         self, *, client: Client, js: JetStreamContext, listeners: Listeners, replicas: Replicas, source: str
     ) -> None:
         self._client, self._js, self._listeners = client, js, listeners
         self._replicas, self._source = replicas, source
-        self._open: dict[str, Rollout] = {}
+        self._open: dict[str, Kept] = {}
         self._cares: dict[str, Care] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._is_ready = False
-        self._position: int | None = None
+        self._is_ready = self._is_stopped = False
 
-    async def run(self) -> None:
-        """Work; what is away is waited for."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._for_ever(self._follow_rollouts))
-            tasks.create_task(self._for_ever(self._follow_updates))
+    def caught_up(self) -> None:
+        """All that is open is known."""
+        if not self._is_ready and not self._is_stopped:
+            self._is_ready = True
+            self.look_at_all()
+
+    def clear(self) -> None:
+        """The stream is another."""
+        self._open.clear()
+        self.look_at_all()
+        self._is_ready = False
+
+    def sequences(self) -> Iterator[int]:
+        """Of the messages that say what is open."""
+        return (kept.sequence for kept in self._open.values())
+
+    def take(self, message: Message) -> None:
+        """How a rollout stands, as a message has it; an older one changes nothing. Raises InvalidMessage."""
+        event = parse_rollout_event(message.payload)
+        if not isinstance(event, RolloutChanged):
+            return
+        rollout, known = event.data, self._open.get(event.data.id)
+        if known is not None and message.sequence <= known.sequence:
+            return
+        if rollout.is_open:
+            self._open[rollout.id] = Kept(rollout, message.sequence)
+            self._look(rollout.id)
+        elif known is not None:
+            del self._open[rollout.id]
+            self.look_at_all()
+
+    def take_update(self, update: FirmwareUpdate, sequence: int) -> None:
+        """A firmware update, as a message has it; before a rollout is cared for, its updates are looked up."""
+        for rollout_id, care in self._cares.items():
+            if update.rollout == rollout_id:
+                care.take_update(update, sequence)
+            elif not update.is_open:
+                care.free(update.endpoint)
 
     def look_at_all(self) -> None:
         """Take over what is ours now, and leave what is another's."""
@@ -62,8 +99,8 @@ class Rollouts:
             self._look(rollout_id)
 
     async def stop(self) -> None:
-        """Begin nothing more."""
-        self._is_ready = False
+        """Begin nothing more; others take over."""
+        self._is_ready, self._is_stopped = False, True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -80,9 +117,9 @@ class Rollouts:
         metrics.ROLLOUTS.set(len(self._tasks))
 
     async def _care_for(self, rollout_id: str) -> None:
-        while (rollout := self._open.get(rollout_id)) is not None:
+        while (kept := self._open.get(rollout_id)) is not None:
             care = self._cares[rollout_id] = Care(
-                rollout, client=self._client, js=self._js, listeners=self._listeners, source=self._source
+                kept.rollout, client=self._client, js=self._js, listeners=self._listeners, source=self._source
             )
             try:
                 await care.run()
@@ -100,81 +137,3 @@ class Rollouts:
         if self._is_ready and rollout_id in self._open:
             asyncio.get_running_loop().call_later(RETRY_S, self.look_at_all)
         metrics.ROLLOUTS.set(len(self._tasks))
-
-    async def _for_ever(self, follow: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await follow()
-            except _AWAY as error:
-                log.warning("rollouts.waiting", reason=type(error).__name__, error=str(error)[:300])
-            except Exception as error:
-                log.error("rollouts.failed_to_follow", exc_info=error)
-            await asyncio.sleep(RETRY_S)
-
-    async def _follow_rollouts(self) -> None:
-        """From the last message of each on: those that are open when all is read, and then as they come and go."""
-        reader = StreamReader(
-            self._client,
-            self._js,
-            Stream.OPERATIONS,
-            after=None,
-            size=BATCH,
-            subjects=(subjects.ROLLOUT_STATES,),
-        )
-        found: dict[str, Rollout] = {}
-        async with reader:
-            if reader.pending_at_start == 0:
-                self._know(found)
-            while True:
-                for message in await reader.batch():
-                    rollout = _rollout(message)
-                    if rollout is not None:
-                        found.pop(rollout.id, None)
-                        if rollout.is_open:
-                            found[rollout.id] = rollout
-                    if message.pending == 0:
-                        self._know(found)
-
-    def _know(self, found: dict[str, Rollout]) -> None:
-        self._open = dict(found)
-        self._is_ready = True
-        self.look_at_all()
-
-    async def _follow_updates(self) -> None:
-        """Those of the rollouts that are ours, from now on: what they are until then is looked up."""
-        last = (await self._js.stream_info(Stream.OPERATIONS)).state.last_seq
-        after = last if self._position is None else min(self._position, last)
-        reader = StreamReader(
-            self._client,
-            self._js,
-            Stream.OPERATIONS,
-            after=after,
-            size=BATCH,
-            subjects=(subjects.FIRMWARE_UPDATES,),
-        )
-        async with reader:
-            self._position = after
-            while True:
-                for message in await reader.batch():
-                    self._take_update(message)
-                    self._position = message.sequence
-
-    def _take_update(self, message: Message) -> None:
-        try:
-            update = parse_firmware_event(message.payload).data
-        except InvalidMessage:
-            return  # whoever carries updates out says so
-        for rollout_id, care in self._cares.items():
-            if update.rollout == rollout_id:
-                care.take_update(update, message.sequence)
-            elif not update.is_open:
-                care.free(update.endpoint)
-
-
-def _rollout(message: Message) -> Rollout | None:
-    try:
-        event = parse_rollout_event(message.payload)
-    except InvalidMessage as error:
-        log.error("rollout.unreadable", subject=message.subject, sequence=message.sequence, error=str(error))
-        return None
-    return event.data if isinstance(event, RolloutChanged) else None

@@ -11,11 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flownexus_operations.desired.alignment import aligned
+from flownexus_operations.desired.alignment import SETTLES, aligned, waits_for_the_wish
+from flownexus_operations.desired.asking import asked
 from flownexus_operations.desired.lifecycle import TRANSITIONS, Happening
+from flownexus_operations.desired.outcomes import concluded
 from flownexus_operations.desired.plan import next_ask
+from flownexus_operations.desired.standings import Kept
 from flownexus_schemas.desired.standing import DesiredState
-from unit.operations.desired.wanted import DAY, MINUTE, NOTHING_KNOWN, NOW, Played, awake, device, of, wish_of
+from flownexus_schemas.operations.operation import Operation
+from unit.operations.desired.wanted import DAY, MINUTE, NOTHING_KNOWN, NOW, Played, awake, device, ended, of, wish_of
 
 LIFETIME, MIN_PERIOD, MAX_PERIOD = "1/0/1", "1/0/2", "1/0/3"
 State = DesiredState
@@ -65,6 +69,32 @@ def test_after_another_registration_it_is_read_and_written_where_the_device_lost
     desired = awake(desired, wish, played, NOW + 2 * MINUTE)
     assert done(played) == [f"read {LIFETIME}", f"write {LIFETIME}", f"read {LIFETIME}"]
     assert of(desired, LIFETIME).since == NOW + 2 * MINUTE
+
+
+def test_the_end_of_a_read_counts_where_the_registration_is_known_only_after_it() -> None:
+    played = Played({LIFETIME: 600})
+    wish = wish_of({LIFETIME: 600})
+    desired = aligned(NOTHING_KNOWN, wish, played.registered, NOW)
+    ask = next_ask(desired, wish.by_key, played.registered, NOW, DAY)
+    assert ask is not None
+    desired = asked(desired, ask, played.registered.generation, NOW)
+    operation = Operation(id="one", endpoint="device-1", command=ask.command, requested_at=NOW)
+    desired = concluded(desired, ended(operation, played.answer(ask.command), NOW), wish.by_key, None, NOW)
+
+    awake(desired, wish, played, NOW + MINUTE)
+    assert done(played) == [f"read {LIFETIME}"]
+
+
+def test_the_wish_of_another_replica_is_waited_for_and_only_for_a_moment() -> None:
+    mine, theirs = wish_of({LIFETIME: 600}), wish_of({LIFETIME: 700})
+    kept = Kept(aligned(NOTHING_KNOWN, theirs, None, NOW), 7, "/operations/other", NOW)
+
+    assert waits_for_the_wish(kept, mine, "/operations/own", NOW) == NOW + SETTLES
+    assert waits_for_the_wish(kept, mine, "/operations/own", NOW + SETTLES) is None
+    assert waits_for_the_wish(kept, theirs, "/operations/own", NOW) is None
+    assert waits_for_the_wish(kept._replace(source="/operations/own"), mine, "/operations/own", NOW) is None
+    ahead = kept._replace(at=NOW + DAY)  # by another clock
+    assert waits_for_the_wish(ahead, mine, "/operations/own", NOW) == NOW + SETTLES
 
 
 def test_what_holds_is_read_again_after_its_time_or_never() -> None:

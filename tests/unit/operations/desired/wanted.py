@@ -116,7 +116,7 @@ def awake(
         ask = next_ask(desired, wish.by_key, played.registered, now, check_every)
         if ask is None:
             return desired
-        desired = asked(desired, ask, now)
+        desired = asked(desired, ask, played.registered.generation, now)
         assert desired.asked is not None
         operation = Operation(
             id=desired.asked.operation_id, endpoint=desired.endpoint, command=ask.command, requested_at=now
