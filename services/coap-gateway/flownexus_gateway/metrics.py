@@ -14,6 +14,9 @@ UNDECODED = Counter("flownexus_gateway_undecoded_payloads", "Payloads published 
 UNKNOWN_TOKENS = Counter("flownexus_gateway_unknown_tokens", "Responses whose token belongs to nothing.")
 FOREIGN_TOKENS = Counter("flownexus_gateway_foreign_tokens", "Responses to what another device was asked, dropped.")
 HANDED_OVER = Counter("flownexus_gateway_answers_handed_over", "Answers to requests of other gateways that came here.")
+LATE_ANSWERS = Counter(
+    "flownexus_gateway_late_answers", "Answers to attempts of operations that came after the attempt was given up."
+)
 UNACKNOWLEDGED = Counter(
     "flownexus_gateway_unacknowledged", "Messages left without an answer as they could not be kept."
 )

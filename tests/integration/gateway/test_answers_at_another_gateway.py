@@ -5,14 +5,25 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from flownexus_schemas import subjects
-from flownexus_schemas.commands import Command, CommandAnswer, ObserveResource, ReadResource, answer_adapter
+from flownexus_schemas.commands import (
+    Command,
+    CommandAnswer,
+    CommandFailure,
+    ObserveResource,
+    ReadResource,
+    answer_adapter,
+)
 from flownexus_schemas.events import ValuesReported
+from flownexus_schemas.operations.messages import KeptAnswer, parse_kept_answer
 from flownexus_schemas.profiles import ObservationProfile
+from flownexus_schemas.subjects import Stream
 from harness.lockstep import (
     ACK,
     BLOCK2,
@@ -33,6 +44,7 @@ from harness.lockstep import (
     uint,
 )
 from harness.services import ServiceProcess
+from harness.waiting import until
 from integration.gateway.gateway_events import Events, NewDevice
 from integration.gateway.two_gateways import held_by, speaks_to, stored
 
@@ -178,3 +190,27 @@ async def test_an_answer_from_another_host_is_nobodys(js: JetStreamContext, movi
         assert parse(await asyncio.to_thread(stranger.recv, 100)).type == RST
     moving.send(content(ACK, request.message_id, request.token, b"maker"))
     assert says(await asked) == ("2.05", ["maker"])
+
+
+async def test_an_answer_to_an_attempt_that_was_given_up_is_kept_all_the_same(
+    js: JetStreamContext, moving: LockstepDevice
+) -> None:
+    command = READ.model_copy(update={"timeout_s": 0.5, "operation_id": "op-1", "operation_attempt": 2})
+    asked = js._nc.request(subjects.gateway_request("gw-1"), command.model_dump_json().encode(), timeout=20)
+    request, given_up = await asyncio.gather(request_at(moving), asked)
+    failure = answer_adapter.validate_json(given_up.data)
+    assert isinstance(failure, CommandFailure)
+    assert failure.error == "no-answer"
+    moving.send(datagram(ACK, EMPTY, request.message_id, b""))
+    sent = content(CON, next(moving.message_ids), request.token, b"maker")
+    heard = await asyncio.to_thread(moving.exchange, sent)
+    assert (heard.type, heard.code) == (ACK, EMPTY)
+
+    async def kept() -> KeptAnswer | None:
+        with suppress(NotFoundError):
+            message = await js.get_last_msg(Stream.OPERATIONS, subjects.operation_answer("device-1", "op-1"))
+            return parse_kept_answer(message.data or b"")
+        return None
+
+    answer: KeptAnswer = await until(kept, 10, "the answer in the stream")
+    assert (answer.attempt, says(answer.answer)) == (2, ("2.05", ["maker"]))

@@ -18,6 +18,7 @@ from aiocoap.numbers.constants import TransportTuning
 
 from flownexus_gateway import aiocoap_private
 from flownexus_gateway.downlink.block1 import Block, BlockTransfer, TransferFailed
+from flownexus_gateway.downlink.late_answers import LateAnswers
 from flownexus_gateway.downlink.request_tokens import RequestTokens
 from flownexus_gateway.transport.datagram import (
     MalformedDatagram,
@@ -52,7 +53,7 @@ class NotReachable(NoAnswer):
 
 class DeviceRequest(NamedTuple):
     """One request; `observe` is 0 to begin, 1 to end an observation. `token` is chosen only for observations. `tuning`
-    says when it is sent again, where not as usual.
+    says when it is sent again, where not as usual. `late` is told of the answer where that comes after all.
     """
 
     code: Code
@@ -64,6 +65,7 @@ class DeviceRequest(NamedTuple):
     observe: int | None = None
     token: bytes | None = None
     tuning: TransportTuning | None = None
+    late: Callable[[DeviceAnswer], None] | None = None
 
 
 class DeviceAnswer(NamedTuple):
@@ -112,14 +114,16 @@ class CoapClient:
     """Shares the sockets of the server: what is no notification and no request is given to `dispatch`."""
 
     def __init__(self, tokens: RequestTokens) -> None:
-        self._tokens = tokens
+        self._tokens, self._late = tokens, LateAnswers()
         self._context, self._messages = aiocoap_private.create_context(_PeerInterface(), tokens.new)
 
     def dispatch(self, data: bytes, peer: Peer) -> None:
         """Take an answer, an acknowledgement or a Reset. Raises MalformedDatagram.
 
-        An answer whose request was given up a moment ago is dropped.
+        An answer whose request was given up a moment ago is dropped, unless somebody is to be told of it all the same.
         """
+        if self._late.take(data, peer):
+            return
         try:
             message = AiocoapMessage.decode(data, remote=peer)
         except (UnparsableMessage, ValueError, IndexError) as error:
@@ -135,11 +139,11 @@ class CoapClient:
         """
         if aiocoap_private.is_expected(self._messages, token, peer):
             return peer
-        return _of(aiocoap_private.asked_remote(self._messages, token), peer.origin)
+        return self.asked_of(token, peer.origin)
 
     def asked_of(self, token: bytes, origin: str) -> Peer | None:
         """Where the request with this token went, if that is of this origin."""
-        return _of(aiocoap_private.asked_remote(self._messages, token), origin)
+        return _of(aiocoap_private.asked_remote(self._messages, token) or self._late.asked(token), origin)
 
     def unacknowledged_by(self, message_id: int, origin: str) -> Peer | None:
         """Where the message of this id went that waits for an acknowledgement, if that is of this origin."""
@@ -162,11 +166,11 @@ class CoapClient:
             async with asyncio.timeout(timeout_s):
                 if len(wanted.payload) > MAX_PAYLOAD_BYTES:
                     return await self._send_in_blocks(peer, wanted, BlockTransfer(len(wanted.payload)))
-                if not wanted.payload:
+                if not wanted.payload and wanted.late is None:
                     return await self._request(peer, wanted)
                 # aiocoap fails at an answer with Block1 to a request that had none.
                 token = wanted.token or self._tokens.new()
-                answer = await self._request(peer, wanted._replace(token=token))
+                answer = await self._first(peer, wanted._replace(token=token), token)
                 smaller = _hint(answer, len(wanted.payload))
                 if smaller is None:
                     return await self._whole(peer, wanted, token, answer)
@@ -174,6 +178,15 @@ class CoapClient:
                 return await self._send_in_blocks(answer.peer or peer, wanted, transfer)
         except TimeoutError as error:
             raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+
+    async def _first(self, peer: Peer, wanted: DeviceRequest, token: bytes) -> DeviceAnswer:
+        """The answer to a request that goes in one datagram; a late one is told where that is wanted."""
+        try:
+            return await self._request(peer, wanted)
+        except (NoAnswer, asyncio.CancelledError):
+            if (late := wanted.late) is not None:
+                self._late.expect(token, peer, lambda message: late(_late_answer(message, wanted)))
+            raise
 
     async def _send_in_blocks(self, peer: Peer, wanted: DeviceRequest, transfer: BlockTransfer) -> DeviceAnswer:
         """All blocks have one token: Zephyr 3.1 knows a transfer by it. aiocoap would use a new one for each."""
@@ -290,6 +303,20 @@ def _hint(answer: DeviceAnswer, size: int) -> int | None:
         return None
     exponent = answer.block1 & 7
     return exponent if 16 << exponent < size else None
+
+
+def _late_answer(message: Message, wanted: DeviceRequest) -> DeviceAnswer:
+    return DeviceAnswer(
+        message.code,
+        message.payload,
+        message.uint(Option.CONTENT_FORMAT),
+        None,
+        tuple(message.texts(Option.LOCATION_PATH)),
+        message.token,
+        message.message_id,
+        message.uint(Option.BLOCK2),
+        accept=wanted.accept,
+    )
 
 
 def _read(answer: Any) -> DeviceAnswer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from flownexus_gateway.downlink.block1 import TransferFailed
 from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer, NotReachable
+from flownexus_gateway.downlink.content_formats import REFUSALS
 from flownexus_gateway.downlink.device_requests import NotSent, require_time
 from flownexus_gateway.downlink.firmware_offers import FirmwareOffers
 from flownexus_gateway.downlink.kept_answers import KeptAnswers
@@ -121,7 +123,10 @@ class CommandServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _begin(self, message: Msg) -> None:
-        task = asyncio.create_task(self._serve(message))
+        self._run(self._serve(message))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -183,31 +188,58 @@ class CommandServer:
                 return CommandAnswer(code="2.05") if answer is None else _plain_answer(answer)
             case PushFirmware():
                 return await self._push.send(live, command)
-            case OfferFirmware():
-                write = await self._offers.write(live, command)
-                answer = await self._send(live, write)
-                link = str(write.values[0].value) if answer.is_success else None
-                return _plain_answer(answer).model_copy(update={"location": link})
-        answer = await self._send(live, command)
-        match command:
-            case ReadResource(path=path):
-                return await self._values(live, Path.parse(path), answer, command)
-            case ReadComposite():
-                return await self._values(live, Path(), answer, command)
-            case DiscoverResources() if answer.is_success:
-                return CommandAnswer(code=answer.code_text, links=answer.payload.decode(errors="replace"))
-        return _plain_answer(answer)
+        link: str | None = None
+        sent: AnyCommand = command
+        if isinstance(command, OfferFirmware):
+            sent = await self._offers.write(live, command)
+            link = str(sent.values[0].value)
+        answer = await self._send(live, command, sent, link)
+        await self._report(live, command, answer)
+        return self._answer_to(live, command, answer, link)
 
-    async def _send(self, live: LiveRegistration, command: AnyCommand) -> DeviceAnswer:
+    async def _send(
+        self, live: LiveRegistration, command: AnyCommand, sent: AnyCommand, link: str | None
+    ) -> DeviceAnswer:
+        use = use_of(sent, live, self._models)
+
+        def late(answer: DeviceAnswer) -> None:
+            # After a refused format, the next attempt begins with another one.
+            if use is None or answer.code_text not in REFUSALS[use]:
+                self._run(self._keep_late(live, command, answer, link))
+
         _, answer = await self._requests.send(
             live,
-            use_of(command, live, self._models),
-            lambda format_: request_of(command, live, self._models, format_),
-            command.timeout_s,
-            wanted=command.format,
+            use,
+            lambda format_: request_of(sent, live, self._models, format_)._replace(
+                late=None if command.operation_id is None else late
+            ),
+            sent.timeout_s,
+            wanted=sent.format,
             send_by=_send_by(command),
         )
         return answer
+
+    async def _keep_late(
+        self, live: LiveRegistration, command: AnyCommand, answer: DeviceAnswer, link: str | None
+    ) -> None:
+        """First of all the answer: after any sign of life the device may be asked again."""
+        await self._kept_answers.keep(command, self._answer_to(live, command, answer, link))
+        log.info("answer.late", endpoint=live.endpoint, operation=command.operation_id, code=answer.code_text)
+        await self._report(live, command, answer)
+
+    def _answer_to(
+        self, live: LiveRegistration, command: AnyCommand, answer: DeviceAnswer, link: str | None
+    ) -> CommandAnswer:
+        match command:
+            case ReadResource(path=path):
+                return _answered(live, Path.parse(path), answer, self._models, None)
+            case ReadComposite():
+                return _answered(live, Path(), answer, self._models, None)
+            case DiscoverResources() if answer.is_success:
+                return CommandAnswer(code=answer.code_text, links=answer.payload.decode(errors="replace"))
+            case OfferFirmware() if answer.is_success:
+                return _plain_answer(answer).model_copy(update={"location": link})
+        return _plain_answer(answer)
 
     async def _observe(
         self, live: LiveRegistration, observation: Observation, command: ObserveResource | ObserveComposite
@@ -219,18 +251,18 @@ class CommandServer:
         base = Path() if observation.composite else Path.parse(observation.paths[0])
         return _answered(live, base, answer, self._models, observation)
 
-    async def _values(
-        self, live: LiveRegistration, path: Path, answer: DeviceAnswer, command: ReadResource | ReadComposite
-    ) -> CommandAnswer:
-        if answer.is_success:
-            try:
-                await self._reads.report(live, path, answer, isinstance(command, ReadComposite))
-            except Unavailable as error:
-                if command.operation_id is None:
-                    raise AnswerLost(f"the device answered {answer.code_text}: {error}") from error
-                # The operation keeps the values all the same, in another stream.
-                log.error("read.not_reported", endpoint=live.endpoint, operation=command.operation_id)
-        return _answered(live, path, answer, self._models, None)
+    async def _report(self, live: LiveRegistration, command: AnyCommand, answer: DeviceAnswer) -> None:
+        """What was read is an event too."""
+        if not isinstance(command, ReadResource | ReadComposite) or not answer.is_success:
+            return
+        path = Path.parse(command.path) if isinstance(command, ReadResource) else Path()
+        try:
+            await self._reads.report(live, path, answer, isinstance(command, ReadComposite))
+        except Unavailable as error:
+            if command.operation_id is None:
+                raise AnswerLost(f"the device answered {answer.code_text}: {error}") from error
+            # The operation keeps the values all the same, in another stream.
+            log.error("read.not_reported", endpoint=live.endpoint, operation=command.operation_id)
 
 
 def _answered(
