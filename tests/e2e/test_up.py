@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import nats
@@ -19,6 +20,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from flownexus_runtime import bus_tls
 from flownexus_runtime.sealing import CREDENTIALS, Sealer
 from flownexus_schemas.credentials import PskCredential, key_binding
 from flownexus_schemas.subjects import Bucket
@@ -41,7 +43,7 @@ SUPERVISED = ("gateway", "ingest", "operations", "api", "console", "nats", "post
 def system() -> Iterator[RunningSystem]:
     """One system for the tests of this module; each leaves it running."""
     with open_folder() as folder:
-        running = RunningSystem(folder, f"--devices={DEVICES}", "--device-interval=1")
+        running = RunningSystem(folder, f"--devices={DEVICES}", "--device-interval=1", "--nats-tls")
         try:
             running.start()
             yield running
@@ -52,6 +54,7 @@ def system() -> Iterator[RunningSystem]:
 def test_connection_json_says_how_to_reach_everything(system: RunningSystem) -> None:
     connection = system.connection
     assert connection.coap_port == system.coap_port
+    assert connection.nats_url.startswith("tls://")
     assert httpx.get(f"{connection.console_url}/readyz", trust_env=False).status_code == 200
     assert set(connection.health) == {"gateway", "ingest", "operations", "api", "console"}
     for url in connection.health.values():
@@ -65,7 +68,9 @@ async def test_a_device_with_a_key_comes_over_dtls(system: RunningSystem) -> Non
     credential = PskCredential(
         id="c1", endpoint="sensor-1", identity="its identity", sealed_key=sealed, created_at=time.time()
     )
-    client = await nats.connect(system.connection.nats_url)
+    ca = system.connection.nats_ca
+    assert ca is not None
+    client = await nats.connect(system.connection.nats_url, tls=bus_tls.context(Path(ca)))
     try:
         bucket = await client.jetstream().key_value(Bucket.CREDENTIALS)
         await bucket.put(credential.id, credential.model_dump_json().encode())
@@ -88,7 +93,7 @@ def is_let_in(device: LockstepDevice) -> bool:
 
 def test_secrets_are_readable_by_their_owner_alone(system: RunningSystem) -> None:
     assert stat.S_IMODE(system.folder.stat().st_mode) == 0o700
-    for name in ("connection.json", "secrets.json", "nats/nats.conf"):
+    for name in ("connection.json", "secrets.json", "nats/nats.conf", "pki/nats.key"):
         assert stat.S_IMODE((system.folder / name).stat().st_mode) == 0o600, name
 
 

@@ -14,6 +14,7 @@ from flownexus_local.embedded import places
 from flownexus_local.embedded.account import server_account
 from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import LAPTOP, PostgresServer
+from flownexus_local.nats_certificates import NatsFiles
 from harness.databases import Databases
 from harness.ports import free_port
 from harness.scratch import scratch
@@ -45,8 +46,8 @@ WITH_TIMESCALEDB = {
 class RunningNats(ServerProcess):
     """A nats-server with JetStream; `url` is its owner's, `url_of` gives that of a service's user."""
 
-    def __init__(self, folder: Path) -> None:
-        server = NatsServer(folder / "nats", free_port(), nats_passwords())
+    def __init__(self, folder: Path, tls: NatsFiles | None = None) -> None:
+        server = NatsServer(folder / "nats", free_port(), nats_passwords(), tls)
         server.prepare()
         self.url, self.url_of = server.url(), server.url
         super().__init__("nats-server", server.program, server.is_ready, folder / "nats.log")
@@ -89,9 +90,9 @@ def open_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_nats(folder: Path) -> Iterator[RunningNats]:
-    """A nats-server with its files in `folder`."""
-    server = RunningNats(folder)
+def running_nats(folder: Path, tls: NatsFiles | None = None) -> Iterator[RunningNats]:
+    """A nats-server with its files in `folder`, over TLS where it has a certificate."""
+    server = RunningNats(folder, tls)
     server.start()
     try:
         yield server

@@ -24,7 +24,6 @@ from flownexus_local.options import DEFAULT_FOLDER, Folder
 from flownexus_local.services import SERVICES
 from flownexus_local.settings import StackSettings
 from flownexus_local.terminal import endpoint_table, event_line
-from flownexus_schemas.database_role import DatabaseRole
 
 UNUSABLE = 2
 """Exit code of a command that its user has to change something for."""
@@ -40,6 +39,7 @@ class Group(LazyGroup):
         "audit": "flownexus_local.audit_commands:audit_app",
         "discover": "flownexus_local.device_commands:device_app",
         "execute": "flownexus_local.device_commands:device_app",
+        "migrate": "flownexus_local.migrate_command:migrate_app",
         "observe": "flownexus_local.device_commands:device_app",
         "read": "flownexus_local.device_commands:device_app",
         "tag": "flownexus_local.profile_commands:tag_app",
@@ -51,6 +51,7 @@ class Group(LazyGroup):
         "desired": "flownexus_local.desired_commands:desired_app",
         "firmware": "flownexus_local.firmware_update_commands:firmware_app",
         "model": "flownexus_local.model_commands:model_app",
+        "nats": "flownexus_local.nats_commands:nats_app",
         "operations": "flownexus_local.operation_commands:operation_app",
         "profiles": "flownexus_local.profile_commands:profile_app",
         "rollout": "flownexus_local.rollout_commands:rollout_app",
@@ -93,14 +94,6 @@ def port_option(purpose: str, variable: str) -> typer.models.OptionInfo:
     return option
 
 
-def role_password(of: str, variable: str) -> typer.models.OptionInfo:
-    """The password that a role of the database gets."""
-    option: typer.models.OptionInfo = typer.Option(
-        help=f"Of the role flownexus_{of}, which is made where it is not there.", envvar=variable, show_default=False
-    )
-    return option
-
-
 @app.command()
 def up(  # noqa: PLR0917 - typer makes each argument an option
     folder: Folder = DEFAULT_FOLDER,
@@ -132,6 +125,10 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
     nats_port: Annotated[
         int | None, port_option("Port of NATS, on this machine only; a free one by default.", "FLOWNEXUS_NATS_PORT")
     ] = None,
+    nats_tls: Annotated[
+        bool,
+        typer.Option("--nats-tls", help="NATS over TLS, with a certificate made here.", envvar="FLOWNEXUS_NATS_TLS"),
+    ] = False,
     postgres_port: Annotated[
         int | None,
         port_option("Port of PostgreSQL, on this machine only; a free one by default.", "FLOWNEXUS_POSTGRES_PORT"),
@@ -174,6 +171,7 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         console_host=console_host,
         console_port=console_port,
         nats_port=nats_port,
+        nats_tls=nats_tls,
         postgres_port=postgres_port,
         firmware_coap_url=firmware_coap_url,
         firmware_http_url=firmware_http_url,
@@ -185,31 +183,6 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         return await Up(settings, out).run()
 
     raise typer.Exit(asyncio.run(run()))
-
-
-@app.command()
-def migrate(  # noqa: PLR0917 - typer makes each argument an option
-    database_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_DATABASE_URL", help="PostgreSQL 15 or newer.")],
-    nats_url: Annotated[str, typer.Option(envvar="FLOWNEXUS_NATS_URL", help="NATS with JetStream.")],
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for both.")] = 60.0,
-    ingest_password: Annotated[str, role_password("ingest", "FLOWNEXUS_INGEST_DATABASE_PASSWORD")] = "",
-    api_password: Annotated[str, role_password("api", "FLOWNEXUS_API_DATABASE_PASSWORD")] = "",
-    grafana_password: Annotated[str, role_password("grafana", "FLOWNEXUS_GRAFANA_DATABASE_PASSWORD")] = "",
-) -> None:
-    """Bring a database and a NATS server of your own to this version; for containers. `up` does it by itself."""
-    from flownexus_api.accounts import FIRST_ADMINISTRATOR  # noqa: PLC0415 - as in `up`
-    from flownexus_local.migration import migrate_servers  # noqa: PLC0415
-
-    given = {
-        DatabaseRole.INGEST: ingest_password,
-        DatabaseRole.API: api_password,
-        DatabaseRole.GRAFANA: grafana_password,
-    }
-    roles = {role: password for role, password in given.items() if password}
-    password = asyncio.run(migrate_servers(database_url, nats_url, timeout, roles))
-    if password is not None:
-        out.print(f"First administrator: {FIRST_ADMINISTRATOR}, password {password} (shown this once)", markup=False)
-    out.print("The database and the streams are up to date.")
 
 
 @app.command()

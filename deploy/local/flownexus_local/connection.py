@@ -14,6 +14,7 @@ class Connection(BaseModel):
     """Addresses and credentials of one running system. The URLs of NATS and of the database hold their passwords.
 
     `nats_url` and `database_url` are the owner's, who may do all; integrators and Grafana have users of their own.
+    `nats_ca` is the file to verify NATS with, where its URLs are tls://.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +25,7 @@ class Connection(BaseModel):
     admin_password: str | None
     nats_url: str
     integrator_nats_url: str
+    nats_ca: str | None = None
     database_url: str
     grafana_database_url: str
     coap_host: str

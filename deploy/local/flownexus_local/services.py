@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,7 @@ class Wiring(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     nats_urls: Mapping[BusUser, str]
+    nats_ca: Path | None = None
     database_urls: Mapping[DatabaseRole, str]
     coap_host: str
     coap_port: int
@@ -157,6 +159,8 @@ def invocation(service: Service, wiring: Wiring, health_port: Callable[[str], in
     common = {"FLOWNEXUS_LOG_LEVEL": wiring.log_level, "FLOWNEXUS_LOG_FORMAT": "json"}
     if service.bus_user is not None:
         common["FLOWNEXUS_NATS_URL"] = wiring.nats_urls[service.bus_user]
+        if wiring.nats_ca is not None:
+            common["FLOWNEXUS_NATS_CA"] = str(wiring.nats_ca)
     if service.own_port is not None:
         host, port = service.own_port(wiring)
     else:

@@ -27,6 +27,7 @@ class StackSettings(BaseModel):
     console_host: str
     console_port: int
     nats_port: int | None = None
+    nats_tls: bool = False
     postgres_port: int | None = None
     firmware_coap_url: str | None = None
     firmware_http_url: str | None = None

@@ -7,22 +7,28 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from flownexus_api.accounts import FIRST_ADMINISTRATOR
 from flownexus_local.connection import Connection, write_connection
 from flownexus_local.embedded import places
 from flownexus_local.embedded.account import server_account
+from flownexus_local.embedded.nats import HOST as NATS_HOST
 from flownexus_local.embedded.nats import NatsServer
 from flownexus_local.embedded.postgres import PostgresServer
 from flownexus_local.instance import Instance
 from flownexus_local.migration import migrate_servers
-from flownexus_local.pki import server_files
+from flownexus_local.nats_certificates import kept_or_made
+from flownexus_local.pki import FOLDER, server_files
 from flownexus_local.program import Program, base_environment
 from flownexus_local.readiness import readiness
 from flownexus_local.services import SERVICES, Invocation, Wiring, invocation, reachable
 from flownexus_local.settings import StackSettings
 from flownexus_local.supervisor import Report, Supervised, Supervision, stop_in_stages
+from flownexus_runtime.settings import NatsSettings
 from flownexus_schemas.bus_users import BusUser
 from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables.upgrade import provide_roles, url_of_role
@@ -59,7 +65,7 @@ class Stack:
         secrets = self._instance.secrets()
         database_url = await asyncio.to_thread(database.provide, DATABASE, DATABASE, secrets.database_password)
         await asyncio.to_thread(provide_roles, database.url(DATABASE), secrets.role_passwords)
-        await self._migrate(server.url(), database_url)
+        await self._migrate(server, database_url)
         wiring = self._wiring(server, database_url)
         invocations = {
             service.name: invocation(service, wiring, lambda name: self._instance.port(f"{name} health"))
@@ -93,6 +99,9 @@ class Stack:
             folder=self._instance.folder / "nats",
             port=settings.nats_port or self._instance.port("nats"),
             passwords=secrets.nats_passwords,
+            tls=kept_or_made(self._instance.folder / FOLDER, [NATS_HOST], datetime.now(UTC))
+            if settings.nats_tls
+            else None,
         )
         database = PostgresServer(
             programs=places.programs(account),
@@ -103,9 +112,10 @@ class Stack:
         )
         return server, database
 
-    async def _migrate(self, nats_url: str, database_url: str) -> None:
+    async def _migrate(self, server: NatsServer, database_url: str) -> None:
         started = time.monotonic()
-        password = await migrate_servers(database_url, nats_url)
+        nats = NatsSettings(nats_url=SecretStr(server.url()), nats_ca=_ca(server), nats_server_name=None)
+        password = await migrate_servers(database_url, nats)
         if password is not None:
             self._instance.keep(self._instance.secrets().model_copy(update={"admin_password": password}))
             self.new_admin_password = password
@@ -154,6 +164,7 @@ class Stack:
         settings, secrets = self._settings, self._instance.secrets()
         return Wiring(
             nats_urls={user: server.url(user) for user in BusUser},
+            nats_ca=_ca(server),
             database_urls={
                 role: url_of_role(database_url, role, password) for role, password in secrets.role_passwords.items()
             },
@@ -182,6 +193,7 @@ class Stack:
             admin_password=self._instance.secrets().admin_password,
             nats_url=wiring.nats_urls[BusUser.OWNER],
             integrator_nats_url=wiring.nats_urls[BusUser.INTEGRATOR],
+            nats_ca=None if wiring.nats_ca is None else str(wiring.nats_ca),
             database_url=database_url,
             grafana_database_url=wiring.database_urls[DatabaseRole.GRAFANA],
             coap_host=reachable(wiring.coap_host).strip("[]"),
@@ -192,6 +204,10 @@ class Stack:
 
     def _log(self, name: str) -> Path:
         return self._instance.logs / f"{name}.log"
+
+
+def _ca(server: NatsServer) -> Path | None:
+    return None if server.tls is None else server.tls.ca
 
 
 def _python(module: str, *arguments: str, folder: Path, environment: Mapping[str, str]) -> Program:

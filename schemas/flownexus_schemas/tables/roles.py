@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables import accounts
+from flownexus_schemas.tables.audit_retention import FORGET_AUDIT
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.operations import Firmware
 
@@ -23,6 +24,9 @@ SHOWN_OF_API = frozenset({Firmware.__tablename__})
 
 WRITTEN_BY_API = SHOWN_OF_API | {table.__tablename__ for table in Base.__subclasses__() if table.__module__ == PEOPLE}
 """What is of people, and images. All other tables are projections, which ingest alone writes."""
+
+WRITTEN_ONCE = frozenset({accounts.AuditEntry.__tablename__})
+"""What the api adds to, and neither changes nor deletes."""
 
 _ALEMBIC = "alembic_version"
 
@@ -48,8 +52,12 @@ def apply(connection: Connection) -> None:
         connection.execute(text(f"revoke all on all tables in schema public from {name}"))
         connection.execute(text(f"grant usage on schema public to {name}"))
         connection.execute(text(f"grant select on {', '.join(map(quote, sorted(read[role])))} to {name}"))
-        if changed := sorted(written[role]):
-            connection.execute(text(f"grant insert, update, delete on {', '.join(map(quote, changed))} to {name}"))
+        if added := sorted(written[role]):
+            connection.execute(text(f"grant insert on {', '.join(map(quote, added))} to {name}"))
+        if changed := sorted(written[role] - WRITTEN_ONCE):
+            connection.execute(text(f"grant update, delete on {', '.join(map(quote, changed))} to {name}"))
+    if DatabaseRole.API in known:
+        connection.execute(text(f"grant execute on function {FORGET_AUDIT}() to {quote(DatabaseRole.API)}"))
 
 
 def provide(connection: Connection, passwords: Mapping[DatabaseRole, str]) -> None:

@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 from flownexus_schemas.database_role import DatabaseRole
-from flownexus_schemas.tables import roles, timescale
+from flownexus_schemas.tables import audit_retention, roles, timescale
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -24,12 +24,13 @@ def sqlalchemy_url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
-def upgrade(database_url: str, retention: timedelta | None = None) -> None:
+def upgrade(database_url: str, retention: timedelta | None = None, audit_kept_for: timedelta | None = None) -> None:
     """Migrate to the newest revision, set up TimescaleDB where the server offers it, and give the services' roles
     what they need, all in one transaction.
 
-    Idempotent; two at once wait for each other. `retention` (TimescaleDB only) drops readings older than that.
-    PostgreSQL 15 or newer. Raises sqlalchemy.exc.OperationalError where the database is away.
+    Idempotent; two at once wait for each other. `retention` (TimescaleDB only) drops readings older than that, and
+    `audit_kept_for` entries of the audit; without them all is kept. PostgreSQL 15 or newer. Raises
+    sqlalchemy.exc.OperationalError where the database is away.
     """
     engine = create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     config = Config()
@@ -39,6 +40,7 @@ def upgrade(database_url: str, retention: timedelta | None = None) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         timescale.apply(connection, retention)
+        audit_retention.apply(connection, audit_kept_for)
         roles.apply(connection)
 
 

@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 from flownexus_api.credential_bucket import CredentialBucket, Decide
 from flownexus_runtime import bus as runtime_bus
 from flownexus_runtime.bucket import Apply, Bucket
+from flownexus_runtime.bus_tls import TlsFailed
 from flownexus_runtime.firmware_links import FirmwareLinks, load_links
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_credentials import LiveCredentials
@@ -111,9 +112,13 @@ class Bus:
             await large.forget(out.headers)
 
     @contextlib.asynccontextmanager
-    async def connecting(self, settings: ServiceSettings) -> AsyncIterator[None]:
-        """Connect in the background while the block runs, for as long as it takes; close at its end."""
+    async def connecting(self, settings: ServiceSettings, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Connect in the background while the block runs, for as long as it takes; close at its end.
+
+        Sets `stop` where TLS with NATS cannot be had; the end of the block raises TlsFailed then.
+        """
         task = asyncio.create_task(self._connect(settings))
+        task.add_done_callback(lambda ended: stop.set() if _without_tls(ended) else None)
         try:
             yield
         finally:
@@ -137,3 +142,7 @@ class Bus:
         for name, apply in followed.items():
             self._buckets[name] = Bucket(self._client, js, name, apply)
             self._buckets[name].start()
+
+
+def _without_tls(ended: asyncio.Task[None]) -> bool:
+    return not ended.cancelled() and isinstance(ended.exception(), TlsFailed)

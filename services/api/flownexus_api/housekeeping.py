@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, func
+from sqlalchemy import Executable, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flownexus_api.database import database_errors
 from flownexus_schemas.errors import Unavailable
-from flownexus_schemas.tables import AuditEntry, KnownNetwork, LoginFailure, Session
+from flownexus_schemas.tables import KnownNetwork, LoginFailure, Session
+from flownexus_schemas.tables.audit_retention import FORGET_AUDIT
 
 log = structlog.get_logger(__name__)
 
@@ -22,18 +23,17 @@ FAILURES_KEPT = timedelta(hours=1)
 NETWORKS_KEPT = timedelta(days=90)
 
 
-async def tidy(engine: AsyncEngine, audit_days: int | None) -> None:
-    """Delete sessions that are over, counts that are forgotten, networks long unused, and an audit beyond its days.
+async def tidy(engine: AsyncEngine) -> None:
+    """Delete sessions that are over, counts that are forgotten, networks long unused; ask for an audit beyond its days.
 
     Raises Unavailable.
     """
-    gone = [
+    gone: list[Executable] = [
         delete(Session).where(Session.expires_at < func.now()),
         delete(LoginFailure).where(LoginFailure.last_at < func.now() - FAILURES_KEPT),
         delete(KnownNetwork).where(KnownNetwork.last_login_at < func.now() - NETWORKS_KEPT),
+        select(getattr(func, FORGET_AUDIT)()),
     ]
-    if audit_days is not None:
-        gone.append(delete(AuditEntry).where(AuditEntry.time < func.now() - timedelta(days=audit_days)))
     with database_errors():
         for statement in gone:
             async with engine.begin() as connection:
@@ -41,9 +41,9 @@ async def tidy(engine: AsyncEngine, audit_days: int | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def housekeeping(engine: AsyncEngine, audit_days: int | None) -> AsyncIterator[None]:
+async def housekeeping(engine: AsyncEngine) -> AsyncIterator[None]:
     """Tidy every ten minutes while the block runs."""
-    task = asyncio.create_task(_tidy_on(engine, audit_days))
+    task = asyncio.create_task(_tidy_on(engine))
     try:
         yield
     finally:
@@ -52,10 +52,10 @@ async def housekeeping(engine: AsyncEngine, audit_days: int | None) -> AsyncIter
             await task
 
 
-async def _tidy_on(engine: AsyncEngine, audit_days: int | None) -> None:
+async def _tidy_on(engine: AsyncEngine) -> None:
     while True:
         await asyncio.sleep(INTERVAL_S)
         try:
-            await tidy(engine, audit_days)
+            await tidy(engine)
         except Unavailable as error:
             log.info("housekeeping.postponed", reason=str(error))

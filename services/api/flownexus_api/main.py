@@ -25,6 +25,7 @@ from flownexus_api.readiness import DatabaseWatch
 from flownexus_api.sessions import SessionTimes
 from flownexus_api.settings import ApiSettings
 from flownexus_runtime import logs
+from flownexus_runtime.bus_tls import TlsFailed
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_runtime.process import run, stop_signal
 from flownexus_runtime.sealing import CREDENTIALS, Sealer
@@ -60,11 +61,14 @@ def main() -> None:
         max_firmware_bytes=settings.max_firmware_bytes,
         image_signatures=settings.image_signatures,
     )
-    run(serve(settings, parts))
+    try:
+        run(serve(settings, parts))
+    except TlsFailed as error:
+        _misconfigured(str(error))
 
 
 async def serve(settings: ApiSettings, parts: Parts) -> None:
-    """Serve until a signal, then let answers under way end."""
+    """Serve until a signal, then let answers under way end. Raises TlsFailed."""
     stop = stop_signal()
     database = DatabaseWatch(parts.engine)
     checks = {"database": database.is_ready, "nats": lambda: parts.bus.is_connected}
@@ -86,19 +90,21 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
     except OSError as error:
         _misconfigured(f"cannot listen on {settings.api_host} port {settings.api_port}: {error.strerror}")
     server = _Server(config)
-    async with (
-        parts.bus.connecting(settings),
-        database.watching(),
-        parts.last_uses.writing(parts.engine),
-        housekeeping(parts.engine, settings.audit_days),
-    ):
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        log.info("api.listening", host=settings.api_host, port=listener.getsockname()[1])
-        await stop.wait()
-        parts.stopping.set()
-        server.should_exit = True
-        await serving
-    await parts.engine.dispose()
+    try:
+        async with (
+            parts.bus.connecting(settings, stop),
+            database.watching(),
+            parts.last_uses.writing(parts.engine),
+            housekeeping(parts.engine),
+        ):
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            log.info("api.listening", host=settings.api_host, port=listener.getsockname()[1])
+            await stop.wait()
+            parts.stopping.set()
+            server.should_exit = True
+            await serving
+    finally:
+        await parts.engine.dispose()
     log.info("api.stopped")
 
 

@@ -52,9 +52,6 @@ class ApiSettings(ServiceSettings):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins of other web pages whose scripts may ask this API, e.g. `https://my.example`."
     )
-    audit_days: int | None = Field(
-        default=None, ge=1, le=36_500, description="Days that the audit is kept for; without it for ever."
-    )
     max_firmware_bytes: int = Field(default=64 << 20, ge=1, description="The largest firmware image that is taken.")
     firmware_public_key: Path | None = Field(
         default=None, description="PEM file: Ed25519 or ECDSA over P-256; signatures of images are checked with it."

@@ -55,6 +55,7 @@ from flownexus_gateway.uplink.signs_of_life import SignsOfLife
 from flownexus_gateway.uplink.uplink import Uplink
 from flownexus_runtime import bus, health, logs, process
 from flownexus_runtime.bucket import Bucket
+from flownexus_runtime.bus_tls import TlsFailed
 from flownexus_runtime.firmware_images import FirmwareImages
 from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.large_messages import LargeMessages
@@ -109,7 +110,7 @@ def main() -> int:
     logs.configure("gateway", settings.log_level, settings.log_format)
     try:
         process.run(_serve(settings, models, sockets, contexts))
-    except (OSError, Conflict) as error:
+    except (OSError, Conflict, TlsFailed) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - the last word
         return MISCONFIGURED
     return 0

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from flownexus_ingest.service import Ingest
 from flownexus_ingest.settings import IngestSettings
 from flownexus_runtime import health, logs, process
+from flownexus_runtime.bus_tls import TlsFailed
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
@@ -34,6 +35,8 @@ def main() -> None:
     logs.configure("ingest", settings.log_level, settings.log_format)
     try:
         process.run(_serve(settings, Ingest(settings, models)))
+    except TlsFailed as error:
+        _refuse(str(error))
     except OSError as error:
         _refuse(f"FLOWNEXUS_HEALTH_PORT: {settings.health_host}:{settings.health_port}: {error.strerror or error}")
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from flownexus_operations.service import Operations
 from flownexus_operations.settings import OperationsSettings
 from flownexus_runtime import health, logs, process
+from flownexus_runtime.bus_tls import TlsFailed
 
 MISCONFIGURED = 2
 STOP_S = 4.0
@@ -24,6 +25,8 @@ def main() -> None:
     logs.configure("operations", settings.log_level, settings.log_format)
     try:
         process.run(_serve(settings, Operations(settings)))
+    except TlsFailed as error:
+        _refuse(str(error))
     except OSError as error:
         _refuse(f"FLOWNEXUS_HEALTH_PORT: {settings.health_host}:{settings.health_port}: {error.strerror or error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import psycopg
@@ -13,6 +14,7 @@ from flownexus_api.database import create_engine
 from flownexus_api.housekeeping import tidy
 from flownexus_api.parts import Parts
 from flownexus_api.throttle import FREE_FAILURES, Counted
+from flownexus_schemas.tables.upgrade import upgrade
 from integration.api.callers import PASSWORD, Callers
 
 AGE = """
@@ -95,7 +97,8 @@ async def test_what_means_nothing_any_more_is_tidied_away(callers: Callers, part
     with psycopg.connect(database_url) as connection:
         connection.execute(AGE)
     await count(parts, 1, "new", HOME)
-    await tidy(parts.engine, 30)
+    upgrade(database_url, audit_kept_for=timedelta(days=30))
+    await tidy(parts.engine)
     with psycopg.connect(database_url) as connection:
         left = {
             table: connection.execute(f"select count(*) from {table}").fetchall()[0][0]

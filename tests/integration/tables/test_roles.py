@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -22,9 +23,9 @@ READ: dict[DatabaseRole, Callable[[str], bool]] = {
     DatabaseRole.API: lambda _: True,
     DatabaseRole.GRAFANA: lambda table: table not in roles.WRITTEN_BY_API or table in roles.SHOWN_OF_API,
 }
-WRITTEN: dict[DatabaseRole, Callable[[str], bool]] = {
+CHANGED: dict[DatabaseRole, Callable[[str], bool]] = {
     DatabaseRole.INGEST: lambda table: table not in roles.WRITTEN_BY_API,
-    DatabaseRole.API: lambda table: table in roles.WRITTEN_BY_API,
+    DatabaseRole.API: lambda table: table in roles.WRITTEN_BY_API and table != "audit_entry",
     DatabaseRole.GRAFANA: lambda _: False,
 }
 
@@ -42,9 +43,9 @@ def may(connection: psycopg.Connection, statement: str, table: str) -> bool:
 def test_a_role_reads_and_writes_its_own_tables_and_no_other(database_url: str, role: DatabaseRole) -> None:
     with psycopg.connect(as_role(database_url, role)) as connection:
         read = {table for table in TABLES if may(connection, "select from {} limit 1", table)}
-        written = {table for table in TABLES if may(connection, "delete from {} where false", table)}
+        changed = {table for table in TABLES if may(connection, "delete from {} where false", table)}
     assert read == {table for table in TABLES if READ[role](table)}
-    assert written == {table for table in TABLES if WRITTEN[role](table)}
+    assert changed == {table for table in TABLES if CHANGED[role](table)}
 
 
 @pytest.mark.parametrize("role", [DatabaseRole.API, DatabaseRole.GRAFANA])
@@ -59,6 +60,34 @@ def test_no_role_makes_tables_or_drops_them(database_url: str, role: DatabaseRol
         assert not may(connection, "create table {} (id int)", "mine")
         assert not may(connection, "drop table {}", "log_line")
         assert not may(connection, "truncate {}", "log_line")
+
+
+def test_the_api_adds_to_the_audit_and_neither_changes_nor_deletes_it(database_url: str) -> None:
+    with psycopg.connect(as_role(database_url, DatabaseRole.API), autocommit=True) as connection:
+        assert may(connection, "insert into {} (actor, action) values ('ada', 'login.succeeded')", "audit_entry")
+        assert not may(connection, "update {} set actor = 'otto'", "audit_entry")
+        assert not may(connection, "delete from {}", "audit_entry")
+        assert not may(connection, "truncate {}", "audit_entry")
+
+
+@pytest.mark.parametrize(("kept_for", "left"), [(None, ["old", "new"]), (timedelta(days=30), ["new"])])
+def test_the_audit_is_kept_for_as_long_as_the_owner_said(
+    database_url: str, kept_for: timedelta | None, left: list[str]
+) -> None:
+    upgrade(database_url, audit_kept_for=kept_for)
+    with psycopg.connect(as_role(database_url, DatabaseRole.API), autocommit=True) as connection:
+        connection.execute(
+            "insert into audit_entry (actor, action, time) values "
+            "('ada', 'old', now() - interval '31 days'), ('ada', 'new', now() - interval '29 days')"
+        )
+        connection.execute("select forget_audit()")
+        assert [row[0] for row in connection.execute("select action from audit_entry order by time")] == left
+
+
+@pytest.mark.parametrize("role", [DatabaseRole.INGEST, DatabaseRole.GRAFANA])
+def test_only_the_api_asks_for_the_audit_to_be_shortened(database_url: str, role: DatabaseRole) -> None:
+    with psycopg.connect(as_role(database_url, role)) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute("select forget_audit()")
 
 
 def test_what_was_granted_by_hand_is_gone_after_the_next_upgrade(database_url: str) -> None:

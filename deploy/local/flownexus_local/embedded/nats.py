@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flownexus_local.errors import CannotRun
+from flownexus_local.nats_certificates import NatsFiles
 from flownexus_local.program import Program, base_environment
 from flownexus_schemas.bus_users import BusUser, user_settings
 
@@ -34,16 +35,18 @@ def binary() -> Path:
 class NatsServer:
     """The server in `folder` (its configuration and its JetStream store), on one port of 127.0.0.1.
 
-    `passwords` has one for each user, in characters that a URL takes as they are.
+    `passwords` has one for each user, in characters that a URL takes as they are. With `tls` no client comes without.
     """
 
     folder: Path
     port: int
     passwords: Mapping[BusUser, str]
+    tls: NatsFiles | None = None
 
     def url(self, user: BusUser = BusUser.OWNER) -> str:
         """For FLOWNEXUS_NATS_URL; holds the password."""
-        return f"nats://{user}:{self.passwords[user]}@{HOST}:{self.port}"
+        scheme = "nats" if self.tls is None else "tls"
+        return f"{scheme}://{user}:{self.passwords[user]}@{HOST}:{self.port}"
 
     def prepare(self) -> None:
         """Write the configuration, readable by us alone. Raises OSError."""
@@ -57,6 +60,9 @@ class NatsServer:
 
     def settings(self, host: str, port: int, store: str) -> dict[str, Any]:
         """Its configuration: where it listens, where its streams are, who may do what."""
+        tls = {}
+        if self.tls is not None:
+            tls = {"tls": {"cert_file": str(self.tls.certificate), "key_file": str(self.tls.private_key)}}
         return {
             "server_name": "flownexus",
             "host": host,
@@ -64,6 +70,7 @@ class NatsServer:
             "max_payload": MAX_PAYLOAD,
             "jetstream": {"store_dir": store},
             "authorization": {"users": [user_settings(user, self.passwords[user]) for user in BusUser]},
+            **tls,
         }
 
     def program(self) -> Program:
