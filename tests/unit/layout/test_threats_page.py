@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "security" / "threats.md").read_text()
-FILES = dict(re.findall(r"^\| ([A-Z]) \| `(tests/[\w/.]+)` \|$", PAGE, re.MULTILINE))
-NAMED = re.findall(r"`([A-Z])::(\w+)`", PAGE)
+FILES = dict(re.findall(r"^\| ([A-Z]+) \| `(tests/[\w/.]+)` \|$", PAGE, re.MULTILINE))
+NAMED = re.findall(r"`([A-Z]+)::(\w+)`", PAGE)
 ROWS = re.findall(r"^\| (?!threat )(.+?) \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
 
 
