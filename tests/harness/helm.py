@@ -61,6 +61,13 @@ def render(values: dict[str, Any], name: str = "flownexus") -> Rendered:
     return Rendered(manifests, notes)
 
 
+def install(values: dict[str, Any], server: str, token: str, upgrade: bool = False) -> None:
+    """`helm install` or `upgrade` at an API server. Raises Refused with Helm's words or the server's."""
+    answer = _run("upgrade" if upgrade else "install", values | {"server": server, "token": token}, "flownexus")
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+
+
 def lint(values: dict[str, Any]) -> list[str]:
     """`helm lint --strict`: its errors and warnings."""
     found = _run("lint", values, "")["found"]
@@ -85,6 +92,8 @@ def _main(what: str, name: str) -> dict[str, Any]:
     import helm_python
 
     values = json.load(sys.stdin)
+    if what in {"install", "upgrade"}:
+        return _at_a_server(what, values.pop("server"), values.pop("token"), values, name)
     if what == "lint":
         return {"found": helm_python.lint(CHART, values, strict=True)}
     try:
@@ -93,6 +102,20 @@ def _main(what: str, name: str) -> dict[str, Any]:
             return {"rendered": chart.render(values, name=name, namespace=NAMESPACE)}
     except helm_python.HelmError as error:
         return {"refused": str(error)}
+
+
+def _at_a_server(what: str, server: str, token: str, values: dict[str, Any], name: str) -> dict[str, Any]:
+    import helm_python
+
+    cluster = helm_python.Config(
+        kube_apiserver=server, kube_token=token, kube_insecure_skip_tls_verify=True, namespace=NAMESPACE
+    )
+    try:
+        with cluster:
+            getattr(cluster, what)(CHART, name, values=values)
+    except helm_python.HelmError as error:
+        return {"refused": str(error)}
+    return {}
 
 
 if __name__ == "__main__":
