@@ -114,7 +114,14 @@ PERMISSIONS: dict[BusUser, Permissions] = {
     )
     .subscribes(subjects.ALL_GATEWAYS, subjects.ANY_GATEWAY_REQUEST, subjects.ALL_GATEWAY_ANSWERS)
     .writes_buckets(Bucket.REGISTRATIONS, Bucket.DTLS_SESSIONS, Bucket.CREDENTIALS)
-    .reads_buckets(Bucket.OBSERVATION_PROFILES, Bucket.OBJECT_MODELS, Bucket.ENDPOINT_TAGS, Bucket.KEYS)
+    .reads_buckets(
+        Bucket.OBSERVATION_PROFILES,
+        Bucket.OBJECT_MODELS,
+        Bucket.ENDPOINT_TAGS,
+        Bucket.KEYS,
+        Bucket.BOOTSTRAP_CONFIGURATIONS,
+        Bucket.BOOTSTRAP_PROFILES,
+    )
     .reads_objects(subjects.FIRMWARE)
     .writes_objects(subjects.LARGE_MESSAGES)
     .done(answers=True),
@@ -170,6 +177,8 @@ PERMISSIONS: dict[BusUser, Permissions] = {
         Bucket.DESIRED_VALUES,
         Bucket.DESIRED_PROFILES,
         Bucket.CREDENTIALS,
+        Bucket.BOOTSTRAP_CONFIGURATIONS,
+        Bucket.BOOTSTRAP_PROFILES,
     )
     .reads_buckets(Bucket.REGISTRATIONS, Bucket.KEYS)
     .writes_objects(subjects.FIRMWARE, subjects.LARGE_MESSAGES)

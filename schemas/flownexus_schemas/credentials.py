@@ -111,6 +111,8 @@ class PskCredential(Credential):
     type: Literal["psk"] = "psk"
     identity: Identity
     sealed_key: str
+    issued_for: int | None = Field(default=None, description="Issued at a bootstrap, for the server of this short id.")
+    used_at: float | None = Field(default=None, description="Of one that was issued: when a device first used it.")
 
     @property
     def binding(self) -> bytes:

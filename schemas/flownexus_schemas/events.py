@@ -188,6 +188,29 @@ class Overdue(Frozen):
     expected_by: AwareDatetime = Field(description="It came by then nine times of ten.")
 
 
+class BootstrapState(StrEnum):
+    """How far a bootstrap is."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Bootstrap(Frozen):
+    """A step of a bootstrap. LwM2M Core 1.1.1, 6.1."""
+
+    session: str = Field(description="The same for all steps of one bootstrap.")
+    state: BootstrapState
+    text: str = Field(description="What happened, for people.", examples=["it has the account at coap://192.0.2.1"])
+    notes: tuple[str, ...] = Field(default=(), description="What the device refused that it goes without.")
+    code: str | None = Field(default=None, description="The device's CoAP code at which it failed, e.g. `4.00`.")
+    profile: str | None = Field(default=None, description="The profile that it is by; null for the endpoint's own.")
+    credentials: tuple[str, ...] = Field(default=(), description="Ids of the credentials that it was issued.")
+    address: Address
+    identity: str | None = Field(default=None, description="What DTLS authenticated; null over plain CoAP.")
+    gateway: str
+
+
 class EndpointRegistered(CloudEvent):
     """A device registered."""
 
@@ -244,6 +267,13 @@ class EndpointOverdue(CloudEvent):
     data: Overdue
 
 
+class BootstrapProgressed(CloudEvent):
+    """A device began a bootstrap, finished it, or did not."""
+
+    type: Literal["io.flownexus.lwm2m.bootstrap.v1"] = "io.flownexus.lwm2m.bootstrap.v1"
+    data: Bootstrap
+
+
 Event = Annotated[
     EndpointRegistered
     | EndpointUpdated
@@ -252,7 +282,8 @@ Event = Annotated[
     | ObservationChanged
     | LogReported
     | EndpointHeard
-    | EndpointOverdue,
+    | EndpointOverdue
+    | BootstrapProgressed,
     Field(discriminator="type"),
 ]
 
@@ -265,6 +296,7 @@ KINDS: dict[type[CloudEvent], EventKind] = {
     LogReported: EventKind.LOG,
     EndpointHeard: EventKind.HEARD,
     EndpointOverdue: EventKind.OVERDUE,
+    BootstrapProgressed: EventKind.BOOTSTRAP,
 }
 
 _adapter: TypeAdapter[Event] = TypeAdapter(Event)

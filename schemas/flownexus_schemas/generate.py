@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from flownexus_schemas import commands, events, profile_standing
+from flownexus_schemas.bootstrap.configuration import BootstrapConfiguration, BootstrapProfile
 from flownexus_schemas.cloudevent import CONTENT_TYPE
 from flownexus_schemas.credentials import PskCredential, X509Credential
 from flownexus_schemas.dead_letters import DeadLetter
@@ -61,6 +62,8 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     *COMMANDS,
     commands.CommandAnswer,
     commands.CommandFailure,
+    BootstrapConfiguration,
+    BootstrapProfile,
     DeadLetter,
     DesiredChanged,
     DesiredProfile,

@@ -44,6 +44,8 @@ class Bucket(StrEnum):
     DTLS_SESSIONS = "lwm2m_dtls_sessions"
     DESIRED_VALUES = "lwm2m_desired_values"
     DESIRED_PROFILES = "lwm2m_desired_profiles"
+    BOOTSTRAP_CONFIGURATIONS = "lwm2m_bootstrap_configurations"
+    BOOTSTRAP_PROFILES = "lwm2m_bootstrap_profiles"
     KEYS = "lwm2m_keys"
     CHECKPOINTS = "lwm2m_checkpoints"
 
@@ -76,6 +78,7 @@ class EventKind(StrEnum):
     LOG = "log"
     HEARD = "heard"
     OVERDUE = "overdue"
+    BOOTSTRAP = "bootstrap"
 
 
 ALL_EVENTS = "lwm2m.event.>"

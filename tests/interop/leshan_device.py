@@ -20,6 +20,9 @@ OLD = Path(__file__).parent / "leshan_1_0" / "Leshan10Device.java"
 FIRMWARE = Path(__file__).parent / "leshan" / "LeshanFirmware.java"
 """Leshan 2.x, taking firmware."""
 
+BOOTSTRAP = Path(__file__).parent / "leshan" / "LeshanBootstrap.java"
+"""Leshan 2.x, knowing a bootstrap server alone."""
+
 OBJECTS = Path(__file__).parents[2] / "schemas" / "flownexus_schemas" / "objects"
 MODELS = (OBJECTS / "ext" / "3303-1_1.xml", OBJECTS / "flownexus" / "10300-1_0.xml")
 
@@ -104,6 +107,15 @@ def running_firmware_device(
     """
     server = f"coap://127.0.0.1:{coap_port}"
     with _running(class_path, FIRMWARE.stem, server, endpoint, "60", str(delivery), protocols, version) as device:
+        yield device
+
+
+@contextmanager
+def running_bootstrap_device(class_path: str, server: str, endpoint: str, *secret: str) -> Iterator[LeshanDevice]:
+    """A device that asks a bootstrap server; with coaps `secret` is identity and key in hex. It says `bootstrapped`,
+    `registered <server>` and `refused <code> <reason>`.
+    """
+    with _running(class_path, BOOTSTRAP.stem, server, endpoint, *secret) as device:
         yield device
 
 

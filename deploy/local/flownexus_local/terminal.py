@@ -11,6 +11,7 @@ from rich.table import Table
 from flownexus_local.api_client import Endpoint
 from flownexus_schemas.events import (
     KINDS,
+    BootstrapProgressed,
     EndpointDeregistered,
     EndpointHeard,
     EndpointOverdue,
@@ -95,6 +96,8 @@ def _details(event: Event) -> str:
             return hearing.by
         case EndpointOverdue(data=overdue):
             return f"silent since {overdue.last_heard_at:%H:%M:%S}, expected at {overdue.expected_at:%H:%M:%S}"
+        case BootstrapProgressed(data=step):
+            return f"{step.state}: {step.text}"
 
 
 def _short(value: float | str) -> str:

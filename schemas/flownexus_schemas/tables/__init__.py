@@ -7,6 +7,7 @@ The same names and columns are there with and without TimescaleDB, where `resour
 
 from flownexus_schemas.tables.accounts import ApiToken, AuditEntry, KnownNetwork, LoginFailure, Session, User
 from flownexus_schemas.tables.base import Base
+from flownexus_schemas.tables.bootstraps import BootstrapStep
 from flownexus_schemas.tables.desired import DesiredValue
 from flownexus_schemas.tables.devices import (
     Endpoint,
@@ -31,6 +32,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Base",
+    "BootstrapStep",
     "DesiredValue",
     "Endpoint",
     "EndpointOperation",

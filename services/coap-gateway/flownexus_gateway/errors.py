@@ -18,9 +18,11 @@ FORBIDDEN = 0x83
 NOT_FOUND = 0x84
 METHOD_NOT_ALLOWED = 0x85
 REQUEST_ENTITY_INCOMPLETE = 0x88
+NOT_ACCEPTABLE = 0x86
 PRECONDITION_FAILED = 0x8C
 REQUEST_ENTITY_TOO_LARGE = 0x8D
 UNSUPPORTED_CONTENT_FORMAT = 0x8F
+NOT_IMPLEMENTED = 0xA1
 SERVICE_UNAVAILABLE = 0xA3
 
 
@@ -46,6 +48,18 @@ class BlockMissing(PeerError):
 
 class TooLarge(PeerError):
     """More than is taken in one request. RFC 7959, 2.9.3."""
+
+
+class InvalidBootstrapRequest(PeerError):
+    """It names no endpoint, or one that nobody said anything of. LwM2M Core 1.1.1, table 6.1.7.1."""
+
+
+class NotAcceptable(PeerError):
+    """It asks for an answer in a Content-Format that we do not write it in. RFC 7252, 5.8.1."""
+
+
+class NotPossible(FlowNexusError):
+    """What it asks for cannot be had in this way; there is another. LwM2M Core 1.2, table 6.1.7.7."""
 
 
 class Overloaded(Unavailable):
@@ -74,6 +88,9 @@ _CODES: tuple[tuple[type[Exception], int | None], ...] = (
     (BlockMissing, REQUEST_ENTITY_INCOMPLETE),
     (TooLarge, REQUEST_ENTITY_TOO_LARGE),
     (InvalidName, BAD_REQUEST),
+    (InvalidBootstrapRequest, BAD_REQUEST),
+    (NotAcceptable, NOT_ACCEPTABLE),
+    (NotPossible, NOT_IMPLEMENTED),
 )
 
 ANSWERED = (FlowNexusError, Lwm2mError)

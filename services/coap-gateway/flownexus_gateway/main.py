@@ -7,6 +7,7 @@ import contextlib
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from nats.aio.client import Client
@@ -16,6 +17,14 @@ from nats.js import JetStreamContext
 from pydantic import ValidationError
 
 from flownexus_gateway import aiocoap_private, metrics
+from flownexus_gateway.bootstrap.admission import Admission
+from flownexus_gateway.bootstrap.bootstrap_pack import BootstrapPack
+from flownexus_gateway.bootstrap.bootstrap_ports import BootstrapPorts
+from flownexus_gateway.bootstrap.bootstrap_router import BootstrapRouter
+from flownexus_gateway.bootstrap.bootstrap_server import BootstrapServer
+from flownexus_gateway.bootstrap.configurations import Configurations
+from flownexus_gateway.bootstrap.given_secrets import GivenSecrets
+from flownexus_gateway.bootstrap.issued_keys import IssuedKeys
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
@@ -36,6 +45,7 @@ from flownexus_gateway.profiles import Profiles
 from flownexus_gateway.publisher import Publisher
 from flownexus_gateway.registrations.entitlement import Entitlement
 from flownexus_gateway.registrations.expiry import Expiry
+from flownexus_gateway.registrations.live import LiveRegistration
 from flownexus_gateway.registrations.registrar import Registrar
 from flownexus_gateway.registrations.saver import Saver
 from flownexus_gateway.registrations.store import RegistrationStore
@@ -49,6 +59,7 @@ from flownexus_gateway.transport.dtls.dtls_socket import DtlsSocket
 from flownexus_gateway.transport.dtls.handshakes import Contexts
 from flownexus_gateway.transport.dtls.session_handover import SessionHandover
 from flownexus_gateway.transport.dtls.session_store import PURPOSE
+from flownexus_gateway.transport.peer import Peer
 from flownexus_gateway.transport.server import RequestServer
 from flownexus_gateway.transport.sockets import Sockets
 from flownexus_gateway.uplink.signs_of_life import SignsOfLife
@@ -61,7 +72,7 @@ from flownexus_runtime.firmware_progress import FirmwareDownloadProgress
 from flownexus_runtime.large_messages import LargeMessages
 from flownexus_runtime.live_credentials import LiveCredentials
 from flownexus_runtime.live_models import LiveObjectModels
-from flownexus_runtime.sealing import CREDENTIALS, Sealer
+from flownexus_runtime.sealing import BOOTSTRAP, CREDENTIALS, Sealer
 from flownexus_schemas import objects, subjects
 from flownexus_schemas.errors import Conflict, InvalidRequest
 from flownexus_schemas.lwm2m.errors import Lwm2mError
@@ -76,6 +87,14 @@ DRAIN_S = 2.0
 STOP_S = 5.0
 FLUSH_S = 0.5
 MISCONFIGURED = 2
+
+
+class Listening(NamedTuple):
+    """The sockets for devices and those of the bootstrap server, and OpenSSL where one is of CoAPS."""
+
+    sockets: Sockets
+    bootstrap: Sockets
+    contexts: Contexts | None
 
 
 @dataclass(slots=True)
@@ -98,10 +117,11 @@ def main() -> int:
     try:
         settings = GatewaySettings()
         models = LiveObjectModels(objects.load(settings.object_model_folders))
-        secure = None if settings.coaps_port is None else (settings.coaps_host, settings.coaps_port)
-        contexts = None if secure is None else settings.dtls_options.contexts()
-        plain = None if settings.plain_access.is_closed else (settings.coap_host, settings.coap_port)
-        sockets = Sockets.bind(plain, secure)
+        sockets = Sockets.bind(*settings.places)
+        bootstrap_sockets = Sockets.bind(*settings.bootstrap_places)
+        is_secure = sockets.secure is not None or bootstrap_sockets.secure is not None
+        contexts = settings.dtls_options.contexts() if is_secure else None
+        listening = Listening(sockets, bootstrap_sockets, contexts)
     except (ValidationError, OSError, Lwm2mError, InvalidRequest) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - before there is a log
         return MISCONFIGURED
@@ -109,26 +129,25 @@ def main() -> int:
     openssl_private.check()
     logs.configure("gateway", settings.log_level, settings.log_format)
     try:
-        process.run(_serve(settings, models, sockets, contexts))
+        process.run(_serve(settings, models, listening))
     except (OSError, Conflict, TlsFailed) as error:
         print(f"flownexus_gateway: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - the last word
         return MISCONFIGURED
     return 0
 
 
-async def _serve(
-    settings: GatewaySettings, models: LiveObjectModels, sockets: Sockets, contexts: Contexts | None
-) -> None:
+async def _serve(settings: GatewaySettings, models: LiveObjectModels, listening: Listening) -> None:
     stop, state = process.stop_signal(), _State()
     try:
         async with health.serving(settings, state.checks()):
             await process.until_stopped(
-                _run(settings, models, sockets, contexts, state, stop),
+                _run(settings, models, listening, state, stop),
                 stop,
                 lambda serving: _drained(serving, state),
             )
     finally:
-        sockets.close()
+        listening.sockets.close()
+        listening.bootstrap.close()
 
 
 async def _drained(serving: asyncio.Task[None], state: _State) -> None:
@@ -137,13 +156,8 @@ async def _drained(serving: asyncio.Task[None], state: _State) -> None:
         await asyncio.wait({serving}, timeout=STOP_S)
 
 
-async def _run(  # noqa: PLR0917 - what was made before there is a loop
-    settings: GatewaySettings,
-    models: LiveObjectModels,
-    sockets: Sockets,
-    contexts: Contexts | None,
-    state: _State,
-    stop: asyncio.Event,
+async def _run(
+    settings: GatewaySettings, models: LiveObjectModels, listening: Listening, state: _State, stop: asyncio.Event
 ) -> None:
     async with AsyncExitStack() as stack:
         client = state.client = await _connect(settings)
@@ -154,8 +168,7 @@ async def _run(  # noqa: PLR0917 - what was made before there is a loop
         await _serve_devices(
             settings=settings,
             models=models,
-            sockets=sockets,
-            contexts=contexts,
+            listening=listening,
             state=state,
             stop=stop,
             client=client,
@@ -167,8 +180,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     *,
     settings: GatewaySettings,
     models: LiveObjectModels,
-    sockets: Sockets,
-    contexts: Contexts | None,
+    listening: Listening,
     state: _State,
     stop: asyncio.Event,
     client: Client,
@@ -181,6 +193,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     metrics.CREDENTIALS_REVISION.set_function(lambda: credentials.revision)
     dtls = sessions = None
     handover = SessionHandover(client, gateway_id)
+    sockets, contexts = listening.sockets, listening.contexts
     if sockets.secure is not None and contexts is not None:
         dtls = DtlsSocket(sockets.secure, contexts, settings.dtls_options, credentials)
         sockets.find_session = dtls.session_of
@@ -188,7 +201,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
             sessions = dtls.keep_sessions(js, Sealer(keys, PURPOSE), handover)
     rotations = RotationEnds(js, credentials)
     store = RegistrationStore(js, table, sockets, gateway_id)
-    registrar = Registrar(table, store, publisher, profiles, Entitlement(credentials), gateway_id)
+    entitlement = Entitlement(credentials)
+    registrar = Registrar(table, store, publisher, profiles, entitlement, gateway_id)
     saver = Saver(registrar)
     uplink = Uplink(table, publisher, models, source)
     uplink.on_changed, uplink.on_heard = saver.later, registrar.heard
@@ -237,15 +251,50 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         push=PackagePush(one_by_one, requests, images),
     )
     downloads = FirmwareDownloads(js, images, FirmwareDownloadProgress(client.publish), offers.served)
-    server = RequestServer(Router(registrar, uplink, downloads).handle)
+    issued_keys = IssuedKeys(js, None if keys is None else Sealer(keys, CREDENTIALS), credentials, table.identity_of)
+    configurations = Configurations(profiles.tags)
+    registrar.on_registered = issued_keys.noting(observer.begin)
+    given_secrets = GivenSecrets(None if keys is None else Sealer(keys, BOOTSTRAP), issued_keys)
+    admission = Admission(configurations, entitlement, table)
+    bootstrap = BootstrapServer(
+        client=coap,
+        publisher=publisher,
+        admission=admission,
+        secrets=given_secrets,
+        models=models,
+        gateway_id=gateway_id,
+    )
+    pack = BootstrapPack(publisher, admission, given_secrets, models, gateway_id)
+    bootstrap_router = BootstrapRouter(bootstrap, pack)
+    bootstrap_here = bootstrap_router if settings.bootstrap_on_all_ports else None
+    server = RequestServer(Router(registrar, uplink, downloads, bootstrap_here).handle)
     handing_over = HandingOver(client, coap, table, registrar.heard, gateway_id)
     dispatcher = CoapDispatcher(table, server, uplink, coap, registrar.heard, store.catch_up, handing_over)
+    bootstrap_ports = BootstrapPorts(
+        listening.bootstrap,
+        contexts,
+        settings.dtls_options,
+        credentials,
+        bootstrap_router.handle,
+        # An answer there says nothing of where the device is registered from.
+        lambda receiver: CoapDispatcher(
+            table,
+            receiver,
+            uplink,
+            coap,
+            _ignore,
+            store.catch_up,
+            HandingOver(client, coap, table, _ignore, gateway_id),
+        ),
+    )
     expiry = Expiry(table, registrar, publisher, gateway_id)
     buckets = [
         Bucket(client, js, subjects.Bucket.OBJECT_MODELS, models.apply),
         Bucket(client, js, subjects.Bucket.OBSERVATION_PROFILES, profiles.apply),
         Bucket(client, js, subjects.Bucket.ENDPOINT_TAGS, profiles.tags.apply),
         Bucket(client, js, subjects.Bucket.CREDENTIALS, credentials.apply),
+        Bucket(client, js, subjects.Bucket.BOOTSTRAP_CONFIGURATIONS, configurations.apply_own),
+        Bucket(client, js, subjects.Bucket.BOOTSTRAP_PROFILES, configurations.apply_profile),
         Bucket(client, js, subjects.Bucket.REGISTRATIONS, store.apply),
     ]
 
@@ -258,8 +307,9 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     store.loaded()
     for live in table:
         if live.registration.gateway == gateway_id:
-            observer.begin(live)
-    tasks = [asyncio.create_task(forever) for forever in (expiry.run(), saver.run(), server.sweep())]
+            registrar.on_registered(live)
+    forever = (expiry.run(), saver.run(), server.sweep(), rotations.run())
+    tasks = [asyncio.create_task(one) for one in forever]
     await handing_over.start()
     await handover.start()
     await commands.start()
@@ -269,17 +319,22 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     if dtls is not None:
         dtls.start(dispatcher.receive)
         dtls.tell_used(rotations.used)
-        tasks += [asyncio.create_task(forever) for forever in (dtls.run(), rotations.run())]
+        tasks.append(asyncio.create_task(dtls.run()))
         if sessions is not None:
             tasks.append(asyncio.create_task(sessions.run()))
+    tasks += bootstrap_ports.start(settings.plain_access, rotations.used)
     state.is_loaded = state.has_served = True
-    log.info("gateway.listening", ports=sockets.ports, registrations=len(table), credentials=len(credentials))
+    log.info("gateway.listening", ports=sockets.ports, bootstrap=listening.bootstrap.ports,
+             registrations=len(table), credentials=len(credentials))  # fmt: skip
 
     await stop.wait()
     state.is_loaded = False
     one_by_one.is_stopping = True
     await commands.stop(COMMANDS_S)
     sockets.stop_reading()
+    await bootstrap_ports.stop(DRAIN_S / 2)
+    await bootstrap.stop()
+    await issued_keys.stop()
     await dispatcher.stop()
     await handing_over.stop()
     await profile_server.stop()
@@ -301,6 +356,10 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     await handover.stop()
     await coap.shutdown()
     log.info("gateway.stopped")
+
+
+def _ignore(_live: LiveRegistration, _peer: Peer) -> None:
+    """It is held where it is."""
 
 
 async def _connect(settings: GatewaySettings) -> Client:

@@ -61,3 +61,4 @@ SESSIONS_LET_GO = Counter("flownexus_gateway_dtls_sessions_let_go", "DTLS sessio
 UNSENT_RECORDS = Counter(
     "flownexus_gateway_dtls_unsent", "Datagrams to devices that have no association any more, or take none so large."
 )
+BOOTSTRAPS = Counter("flownexus_gateway_bootstraps", "Bootstraps begun and ended, and requests refused.", ["outcome"])

@@ -6,6 +6,7 @@ import asyncio
 import random
 
 from flownexus_gateway import errors, metrics
+from flownexus_gateway.bootstrap.bootstrap_router import BootstrapRouter
 from flownexus_gateway.errors import MethodNotAllowed, Overloaded
 from flownexus_gateway.firmware_downloads import FirmwareDownloads
 from flownexus_gateway.registrations.identifiers import digest
@@ -27,10 +28,12 @@ RETRY_AFTER_S = 30
 
 
 class Router:
-    """Calls the handler of a path."""
+    """Calls the handler of a path. `bootstrap` where that is served on these ports too."""
 
-    def __init__(self, registrar: Registrar, uplink: Uplink, firmware: FirmwareDownloads) -> None:
-        self._registrar, self._uplink, self._firmware = registrar, uplink, firmware
+    def __init__(
+        self, registrar: Registrar, uplink: Uplink, firmware: FirmwareDownloads, bootstrap: BootstrapRouter | None
+    ) -> None:
+        self._registrar, self._uplink, self._firmware, self._bootstrap = registrar, uplink, firmware, bootstrap
 
     async def handle(self, request: Request) -> Answer:
         """Raises what `errors.code_of` takes."""
@@ -51,6 +54,8 @@ class Router:
                 return await self._firmware.handle(request, signed, image, update_id)
             case ("rd",) | ("rd", _) | ("dp",) | (links.PREFIX, _, _) | (links.PREFIX, _, _, _), _:
                 raise MethodNotAllowed("this path takes other methods")
+        if self._bootstrap is not None:
+            return await self._bootstrap.handle(request)
         raise NotFound("there is nothing at this path")
 
     async def _register(self, request: Request) -> Answer:

@@ -20,6 +20,9 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(lambda text: None if text is None else base_url(text, schemes))
 
 
+Place = tuple[str, int]
+"""Host and port."""
+
 _Unset = BeforeValidator(lambda given: None if given == "" else given)
 
 
@@ -59,6 +62,15 @@ class GatewaySettings(ServiceSettings):
     dtls_mtu: int = Field(
         default=1200, ge=256, le=16384, description="Bytes that a datagram of a handshake has at most."
     )
+    bootstrap_coap_port: Annotated[int | None, _Unset] = Field(
+        default=None, ge=0, le=65535, description="UDP port of the bootstrap server, 5783 by custom; none unless set."
+    )
+    bootstrap_coaps_port: Annotated[int | None, _Unset] = Field(
+        default=None, ge=0, le=65535, description="The same over DTLS, 5784 by custom; none unless set."
+    )
+    bootstrap_on_all_ports: bool = Field(
+        default=False, description="Whether devices may bootstrap at /bs on the ports of the gateway too."
+    )
     object_model_folders: tuple[Path, ...] = Field(default=(), description="Folders of OMA DDF XML, besides our own.")
     firmware_coap_url: Annotated[str | None, _Unset, _url("coap")] = Field(
         default=None,
@@ -74,6 +86,8 @@ class GatewaySettings(ServiceSettings):
     def _that_belongs_together(self) -> GatewaySettings:
         if self.coaps_port is not None and self.credentials_key is None:
             raise ValueError("FLOWNEXUS_COAPS_PORT needs FLOWNEXUS_CREDENTIALS_KEY, which opens the keys of devices")
+        if self.bootstrap_coaps_port is not None and self.credentials_key is None:
+            raise ValueError("FLOWNEXUS_BOOTSTRAP_COAPS_PORT needs FLOWNEXUS_CREDENTIALS_KEY too")
         if self.plain_access.is_closed and self.coaps_port is None:
             raise ValueError("FLOWNEXUS_PLAIN_COAP is closed and FLOWNEXUS_COAPS_PORT not set: no device could come")
         if (self.dtls_certificate is None) != (self.dtls_private_key is None):
@@ -85,6 +99,22 @@ class GatewaySettings(ServiceSettings):
     @property
     def plain_access(self) -> PlainAccess:
         return PlainAccess(self.plain_coap)
+
+    @property
+    def places(self) -> tuple[Place | None, Place | None]:
+        """Where devices come to: host and port of plain CoAP, and of CoAPS; None where one is not served."""
+        plain = None if self.plain_access.is_closed else (self.coap_host, self.coap_port)
+        return plain, None if self.coaps_port is None else (self.coaps_host, self.coaps_port)
+
+    @property
+    def bootstrap_places(self) -> tuple[Place | None, Place | None]:
+        """The same of the bootstrap server's own ports."""
+        plain, secure = self.bootstrap_coap_port, self.bootstrap_coaps_port
+        is_open = plain is not None and not self.plain_access.is_closed
+        return (
+            (self.coap_host, plain) if is_open and plain is not None else None,
+            None if secure is None else (self.coaps_host, secure),
+        )
 
     @property
     def dtls_options(self) -> DtlsOptions:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import lru_cache
 from math import floor
 
+import orjson
+
 from flownexus_ingest.endpoint_changes import EndpointChange
 from flownexus_ingest.rows import (
     Happening,
@@ -18,6 +20,7 @@ from flownexus_ingest.rows import (
     Retried,
     Rows,
     StatedVersions,
+    Step,
     TypeKey,
     Undecoded,
 )
@@ -27,6 +30,7 @@ from flownexus_runtime.stream_message import Message
 from flownexus_schemas.errors import InvalidMessage
 from flownexus_schemas.events import (
     FIRST_BLOCK,
+    BootstrapProgressed,
     DeregistrationReason,
     EndpointDeregistered,
     EndpointHeard,
@@ -101,6 +105,8 @@ def _add(rows: Rows, event: Event, sequence: int, types: ValueTypes) -> None:
             _change(rows, event, sequence).seen(event.time)
         case EndpointOverdue():
             _change(rows, event, sequence).overdue_since = event.time
+        case BootstrapProgressed():
+            rows.steps.append(_step(event, sequence))
 
 
 def _add_registration(rows: Rows, event: EndpointRegistered | EndpointUpdated, sequence: int) -> None:
@@ -241,6 +247,30 @@ def _undecoded(event: ValuesReported, sequence: int) -> Undecoded:
         reason=_text(report.undecoded or ""),
         dismissed_at=report.received_at if report.undecoded == FIRST_BLOCK else None,
     )
+
+
+def _step(event: BootstrapProgressed, sequence: int) -> Step:
+    step = event.data
+    return Step(
+        time=event.time,
+        stream_sequence=sequence,
+        endpoint=_text(event.subject),
+        session=step.session,
+        state=step.state.value,
+        text=_text(step.text),
+        notes=_json([_text(note) for note in step.notes]),
+        code=step.code,
+        profile=step.profile,
+        credentials=_json(step.credentials),
+        identity=None if step.identity is None else _text(step.identity),
+        address_host=step.address.host,
+        address_port=step.address.port,
+        gateway=step.gateway,
+    )
+
+
+def _json(texts: Sequence[str]) -> str:
+    return orjson.dumps(texts).decode()
 
 
 def _text(text: str) -> str:

@@ -108,6 +108,25 @@ class Undecoded(NamedTuple):
     dismissed_at: datetime | None
 
 
+class Step(NamedTuple):
+    """A row of `bootstrap_step`. `notes` and `credentials` are JSON."""
+
+    time: datetime
+    stream_sequence: int
+    endpoint: str
+    session: str
+    state: str
+    text: str
+    notes: str
+    code: str | None
+    profile: str | None
+    credentials: str
+    identity: str | None
+    address_host: str
+    address_port: int
+    gateway: str
+
+
 class StatedVersions(NamedTuple):
     """A row of `stated_versions`: an endpoint registered or updated with other versions of objects than before."""
 
@@ -138,6 +157,7 @@ class Rows:
     versions: list[StatedVersions] = field(default_factory=list)
     versions_before: dict[str, Mapping[int, str]] = field(default_factory=dict)
     logs: list[Log] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
     retried: list[Retried] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -165,4 +185,4 @@ class Rows:
     def count(self) -> int:
         """Rows that are inserted; those that are updated in place are not counted."""
         grouped = sum(1 + len(happening.readings) for happening in self.happenings)
-        return len(self.readings) + grouped + len(self.logs) + len(self.undecoded)
+        return len(self.readings) + grouped + len(self.logs) + len(self.undecoded) + len(self.steps)

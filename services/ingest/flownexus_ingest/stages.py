@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flownexus_ingest.known_wake_ups import FORECAST
+from flownexus_ingest.rows import Step
 from flownexus_ingest.staging import Stage, inserted_once, keep_newest, kept_newest
 from flownexus_ingest.values import ValueColumns
 
@@ -146,6 +147,8 @@ OVERDUE = Stage("endpoint_wake_ups", ("endpoint_id", "overdue_since"), (_MERGE_O
 
 STATED_VERSIONS = inserted_once("stated_versions", ("endpoint_id", "stream_sequence", "object_versions"))
 
+BOOTSTRAP_STEP = inserted_once("bootstrap_step", Step._fields)
+
 ALL = (
     ENDPOINT_REGISTERED,
     ENDPOINT_SEEN,
@@ -157,4 +160,5 @@ ALL = (
     OBSERVATION_OUTCOME,
     LOG_LINE,
     UNDECODED_REPORT,
+    BOOTSTRAP_STEP,
 )

@@ -137,6 +137,8 @@ class Writer:
             await stages.UNDECODED_REPORT.add(
                 cursor, ((row.stream_sequence, endpoints[row.endpoint], *row[2:]) for row in rows.undecoded)
             )
+        if rows.steps:
+            await stages.BOOTSTRAP_STEP.add(cursor, rows.steps)
         if rows.retried:
             await retries.mark(cursor)
 

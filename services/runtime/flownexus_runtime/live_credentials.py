@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import structlog
@@ -29,11 +28,11 @@ class LiveCredentials:
         self._sealer = sealer
         self._by_id: dict[str, AnyCredential] = {}
         self._by_shown: dict[str, dict[str, AnyCredential]] = {}
-        self._by_endpoint: Counter[str] = Counter()
+        self._by_endpoint: dict[str, dict[str, AnyCredential]] = {}
         self._until_used: dict[str, set[str]] = {}
         self._revisions: dict[str, int] = {}
         self.revision = 0
-        self.on_change: OnChange = _nothing
+        self.on_changes: list[OnChange] = []
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -61,7 +60,11 @@ class LiveCredentials:
 
     def has_any(self, endpoint: str) -> bool:
         """Whether an endpoint name has a credential, in whatever state."""
-        return self._by_endpoint[endpoint] > 0
+        return endpoint in self._by_endpoint
+
+    def of_endpoint(self, endpoint: str) -> list[AnyCredential]:
+        """All of an endpoint name, whatever their state, the newest first."""
+        return sorted(self._by_endpoint.get(endpoint, {}).values(), key=_newest_first)
 
     def of_identity(self, identity: str) -> list[PskCredential]:
         """All with this PSK identity, whatever their state, the newest first."""
@@ -91,18 +94,19 @@ class LiveCredentials:
         if current is not None:
             self._put(current)
         if former != current:
-            self.on_change(key)
+            for on_change in self.on_changes:
+                on_change(key)
 
     def _put(self, credential: AnyCredential) -> None:
         self._by_id[credential.id] = credential
-        self._by_endpoint[credential.endpoint] += 1
+        self._by_endpoint.setdefault(credential.endpoint, {})[credential.id] = credential
         self._by_shown.setdefault(_shown_by(credential), {})[credential.id] = credential
         if credential.until_used is not None:
             self._until_used.setdefault(credential.until_used, set()).add(credential.id)
 
     def _remove(self, credential: AnyCredential) -> None:
         del self._by_id[credential.id]
-        self._by_endpoint[credential.endpoint] -= 1
+        del self._by_endpoint[credential.endpoint][credential.id]
         if not self._by_endpoint[credential.endpoint]:
             del self._by_endpoint[credential.endpoint]
         names = self._by_shown[_shown_by(credential)]
@@ -142,7 +146,3 @@ def _shown_by(credential: AnyCredential) -> str:
 
 def _newest_first(credential: AnyCredential) -> tuple[float, str]:
     return -credential.created_at, credential.id
-
-
-def _nothing(_: str) -> None:
-    """Nobody waits for changes."""

@@ -70,3 +70,6 @@ class Sealer:
 
 CREDENTIALS = "credentials"
 """Purpose of pre-shared keys."""
+
+BOOTSTRAP = "bootstrap"
+"""Purpose of the keys in what devices are given at a bootstrap."""

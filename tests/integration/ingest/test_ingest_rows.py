@@ -24,6 +24,16 @@ from harness.services import ServiceProcess
 T = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
 S = timedelta(seconds=1)
 Start = Callable[..., ServiceProcess]
+BOOTSTRAP = {
+    "session": "s1",
+    "state": "failed",
+    "text": "it answered 4.00",
+    "notes": ["a note"],
+    "code": "4.00",
+    "credentials": ["bs-1"],
+    "address": {"host": "192.0.2.1", "port": 5683},
+    "gateway": "gw-1",
+}
 
 
 async def test_values_become_readings_with_names_and_units(
@@ -197,6 +207,7 @@ async def test_observations_logs_and_undecoded_reports_are_kept(
         js,
         event_message("dev", "observation", T, observation),
         event_message("dev", "log", T, {"level": "error", "text": "sensor gone", "time": T.isoformat()}),
+        event_message("new", "bootstrap", T, BOOTSTRAP),
         reported("dev", T, payload="3q2+7w==", undecoded="unknown content format", content_format=9999),
     )
     await projected(database_url, last)
@@ -207,6 +218,11 @@ async def test_observations_logs_and_undecoded_reports_are_kept(
     assert rows(database_url, "select attributes, attributes_code, attributes_diagnostic from observation_outcome") == [
         ({"pmin": 10}, "4.00", "3303/0/5700")
     ]
+    steps = "select endpoint, session, state, text, notes, code, credentials, address_port from bootstrap_step"
+    assert rows(database_url, steps) == [
+        ("new", "s1", "failed", "it answered 4.00", ["a note"], "4.00", ["bs-1"], 5683)
+    ]
+    assert rows(database_url, "select name from endpoint") == [("dev",)]
     assert rows(database_url, "select level, text, time from log_line") == [("error", "sensor gone", T)]
     assert rows(database_url, "select content_format, payload, reason from undecoded_report") == [
         (9999, b"\xde\xad\xbe\xef", "unknown content format")

@@ -20,8 +20,8 @@ from integration.gateway.test_protocol_matrix import (
 )
 
 ROOT = Path(__file__).parents[3]
-FILE = re.compile(r"^\| ([A-Z]) \| `(tests/[\w/.]+)` \|$", re.MULTILINE)
-SHOWN_BY = re.compile(r"`([A-Z])::(\w+)`")
+FILE = re.compile(r"^\| ([A-Z]{1,2}) \| `(tests/[\w/.]+)` \|$", re.MULTILINE)
+SHOWN_BY = re.compile(r"`([A-Z]{1,2})::(\w+)`")
 
 
 def test_each_test_named_on_the_page_of_the_protocol_exists() -> None:

@@ -50,7 +50,7 @@ def test_a_certificate_is_found_by_any_of_its_subjects(live: LiveCredentials) ->
 
 def test_a_change_is_told_once_and_an_older_entry_changes_nothing(live: LiveCredentials) -> None:
     told: list[str] = []
-    live.on_change = told.append
+    live.on_changes.append(told.append)
     live.apply(*entry(psk("c1")), 1)
     revoked = psk("c1").model_copy(update={"revoked_at": 7.0})
     live.apply(*entry(revoked), 3)

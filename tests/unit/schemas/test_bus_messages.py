@@ -60,6 +60,14 @@ DATA: dict[str, dict[str, Any]] = {
     "log": {"level": "warning", "text": "battery low", "time": NOW},
     "heard": {"by": "answer"},
     "overdue": {"registration_id": "a1", "last_heard_at": NOW, "expected_at": NOW, "expected_by": NOW},
+    "bootstrap": {
+        "session": "s1",
+        "state": "failed",
+        "text": "it answered 4.00 to Bootstrap-Write of /0/1",
+        "code": "4.00",
+        "address": {"host": "192.0.2.1", "port": 5683},
+        "gateway": "gw-1",
+    },
 }
 
 

@@ -192,10 +192,10 @@ def _record(given: PathValue, live: LiveRegistration, models: ObjectModels) -> R
     type_ = given.type or type_of(path, models, live.versions)
     if type_ is None:
         type_ = next(natural for python, natural in _NATURAL if isinstance(given.value, python))
-    return Record(path, type_, _value(given.value, type_, given.path))
+    return Record(path, type_, value_of(given.value, type_, given.path))
 
 
-def _value(value: bool | int | float | str, type_: DataType, path: str) -> Value:
+def value_of(value: bool | int | float | str, type_: DataType, path: str) -> Value:
     """The value as its type has it. Raises InvalidRequest."""
     match type_, value:
         case DataType.OPAQUE, str():

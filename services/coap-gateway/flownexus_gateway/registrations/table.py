@@ -46,6 +46,11 @@ class RegistrationTable:
     def of_endpoint(self, endpoint: str) -> LiveRegistration | None:
         return self._by_endpoint.get(endpoint)
 
+    def identity_of(self, endpoint: str) -> str | None:
+        """What a registered endpoint authenticated with; None over plain CoAP, and where it is not registered."""
+        live = self._by_endpoint.get(endpoint)
+        return None if live is None else live.registration.identity
+
     def of_id(self, registration_id: str) -> LiveRegistration | None:
         return self._by_id.get(registration_id)
 

@@ -35,6 +35,8 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 SWEEP_S = 30.0
 SEND = ("dp",)
+_BEGINNINGS = frozenset({("rd",), ("bs",)})
+"""Register and Bootstrap-Request: their handlers tell a retransmission from the request of a rebooted device."""
 
 _UNDERSTOOD = frozenset(
     {Option.URI_HOST, Option.URI_PORT, Option.URI_PATH, Option.URI_QUERY, Option.ACCEPT, Option.BLOCK1, Option.BLOCK2}
@@ -58,8 +60,7 @@ class RequestServer:
         now = time.time()
         message = read_message(data, header)
         path = tuple(message.texts(Option.URI_PATH))
-        if _is_register(message, path):
-            # The registrar tells a retransmission from the Register of a rebooted device.
+        if _is_beginning(message, path):
             self._answered.forget(peer.blockwise_key, message.message_id)
         is_remembered = message.code != GET
         if is_remembered:
@@ -144,8 +145,8 @@ def _sender(request: Request) -> Hashable:
     return request.peer.blockwise_key if request.path == SEND else request.peer.origin
 
 
-def _is_register(message: Message, path: tuple[str, ...]) -> bool:
-    if path != ("rd",) or message.code != POST:
+def _is_beginning(message: Message, path: tuple[str, ...]) -> bool:
+    if path not in _BEGINNINGS or message.code != POST:
         return False
     block = message.uint(Option.BLOCK1)
     return block is None or block >> 4 == 0

@@ -1,4 +1,4 @@
-"""The sockets for devices: one of plain CoAP, one of CoAPS, or both."""
+"""The sockets for devices: one of plain CoAP, one of CoAPS, or both; and those of the bootstrap server."""
 
 from __future__ import annotations
 

@@ -104,9 +104,9 @@ class Associations:
         others = self._by_endpoint.setdefault(association.endpoint, [])
         others.append(association)
         self._count += 1
+        metrics.ASSOCIATIONS.inc()
         while len(others) > MAX_ASSOCIATIONS_OF_A_DEVICE:
             self.end(min(others, key=lambda one: one.heard_at), "replaced")
-        metrics.ASSOCIATIONS.set(len(self))
 
     def open(self, association: Association, records: Iterable[Record], path: Peer, now: float) -> list[Opened]:
         """What is in the records of an association; it is where the newest of them came from."""
@@ -168,12 +168,12 @@ class Associations:
         others = self._by_endpoint[identity.endpoint]
         others.remove(association)
         self._count -= 1
+        metrics.ASSOCIATIONS.dec()
         if not others:
             del self._by_endpoint[identity.endpoint]
         self._by_cid.pop(association.session.keys.read_cid, None)
         if self._by_address.get(association.socket_address) is association:
             del self._by_address[association.socket_address]
-        metrics.ASSOCIATIONS.set(len(self))
         log.info("dtls.ended", peer=repr(association), who=identity.name, reason=reason)
 
     def _alert(self, association: Association, level: int, description: int) -> None:

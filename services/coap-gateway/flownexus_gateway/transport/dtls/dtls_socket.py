@@ -49,7 +49,7 @@ class DtlsSocket:
         self._udp = udp
         authentication = Authentication(credentials, options.named_by)
         self.server = DtlsServer(contexts, authentication, options.mtu, time.time())
-        credentials.on_change = lambda _: self.server.credentials_changed()
+        credentials.on_changes.append(lambda _: self.server.credentials_changed())
 
     def keep_sessions(self, js: JetStreamContext, sealer: Sealer, handover: SessionHandover) -> SessionStore:
         """Keep sessions beyond this process from now on."""
