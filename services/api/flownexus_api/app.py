@@ -21,6 +21,8 @@ from flownexus_api.parts import Parts
 from flownexus_api.routers import (
     audit,
     auth,
+    bootstrap_endpoints,
+    bootstrap_profiles,
     credential_files,
     credentials,
     dead_letters,
@@ -90,6 +92,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     profile_applications.router,
     credential_files.router,
     credentials.router,
+    bootstrap_profiles.router,
+    bootstrap_endpoints.router,
     desired_values.router,
     desired_profiles.router,
     models.router,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flownexus_api.account_examples import ACCOUNT_EXAMPLES
+from flownexus_api.bootstrap_examples import BOOTSTRAP_EXAMPLES
 from flownexus_api.credential_examples import CREDENTIAL_EXAMPLES
 from flownexus_api.desired_examples import DESIRED_EXAMPLES
 from flownexus_api.operation_examples import OPERATION_EXAMPLES
@@ -239,6 +240,7 @@ data: {"specversion":"1.0","id":"gw-1-k3Vd0aQz-7","source":"/gateway/gw-1","subj
 EXAMPLES: dict[str, dict[str, Any]] = {
     **ACCOUNT_EXAMPLES,
     **CREDENTIAL_EXAMPLES,
+    **BOOTSTRAP_EXAMPLES,
     **OPERATION_EXAMPLES,
     **DESIRED_EXAMPLES,
     **ROLLOUT_EXAMPLES,

@@ -28,7 +28,7 @@ from flownexus_runtime import logs
 from flownexus_runtime.bus_tls import TlsFailed
 from flownexus_runtime.live_models import LiveObjectModels
 from flownexus_runtime.process import run, stop_signal
-from flownexus_runtime.sealing import CREDENTIALS, Sealer
+from flownexus_runtime.sealing import BOOTSTRAP, CREDENTIALS, Sealer
 from flownexus_schemas import objects
 from flownexus_schemas.lwm2m.errors import InvalidObjectModel
 
@@ -56,6 +56,7 @@ def main() -> None:
         bus=Bus(models.apply),
         models=models,
         sealer=Sealer(key, CREDENTIALS) if (key := settings.credentials_key) is not None else None,
+        bootstrap_sealer=Sealer(key, BOOTSTRAP) if (key := settings.credentials_key) is not None else None,
         provider=Provider(provider) if (provider := settings.provider()) is not None else None,
         session_times=SessionTimes(settings.token_lifetime_s, settings.session_lifetime_s),
         max_firmware_bytes=settings.max_firmware_bytes,

@@ -29,11 +29,16 @@ MAX_STREAMS = 500
 class Parts:
     """The parts of a running API. `sealer`: of keys of devices. `stopping` is set when the process is about to end."""
 
+    """The parts of a running API. `bootstrap_sealer`: of keys that devices are given at a bootstrap. `stopping` is set
+    when the process is about to end.
+    """
+
     engine: AsyncEngine
     bus: Bus
     models: LiveObjectModels
     provider: Provider | None = None
     sealer: Sealer | None = None
+    bootstrap_sealer: Sealer | None = None
     session_times: SessionTimes = field(default_factory=SessionTimes)
     max_firmware_bytes: int = 64 << 20
     image_signatures: ImageSignatures = field(default_factory=ImageSignatures)

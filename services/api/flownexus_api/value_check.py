@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from flownexus_schemas.commands import JsonValue, PathValue
 from flownexus_schemas.errors import InvalidRequest
 from flownexus_schemas.lwm2m.datatype import DataType
-from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.errors import CodecError, InvalidPath
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import MAX_ID, Path
 from flownexus_schemas.lwm2m.record import Value
@@ -39,7 +39,10 @@ def fitting(given: PathValue, models: ObjectModels, versions: Mapping[int, str])
     a path above a resource, a type that is not known or not the model's, a value of another type or out of range.
     LwM2M Core 1.1.1, appendix C and D.1.
     """
-    path = Path.parse(given.path)
+    try:
+        path = Path.parse(given.path)
+    except InvalidPath as error:
+        raise InvalidRequest(f"{given.path}: {error}.") from error
     if path.depth < RESOURCE_DEPTH:
         raise InvalidRequest(f"{path}: a value is for a resource or a resource instance.")
     model = models.resource(path, versions)
