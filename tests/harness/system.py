@@ -36,12 +36,15 @@ class RunningSystem(ServerProcess):
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder / ".flownexus"
         self.coap_port, self.coaps_port = free_port("udp"), free_port("udp")
+        self.bootstrap_coap_port, self.bootstrap_coaps_port = free_port("udp"), free_port("udp")
         self.api_port, self.console_port = free_port(), free_port()
         program = command(
             folder,
             "up",
             f"--coap-port={self.coap_port}",
             f"--coaps-port={self.coaps_port}",
+            f"--bootstrap-coap-port={self.bootstrap_coap_port}",
+            f"--bootstrap-coaps-port={self.bootstrap_coaps_port}",
             f"--api-port={self.api_port}",
             f"--console-port={self.console_port}",
             *arguments,

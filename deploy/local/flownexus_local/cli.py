@@ -46,6 +46,7 @@ class Group(LazyGroup):
         "write": "flownexus_local.device_commands:device_app",
     }
     lazy_groups: ClassVar[dict[str, str]] = {
+        "bootstrap": "flownexus_local.bootstrap_commands:bootstrap_app",
         "credentials": "flownexus_local.credential_commands:credential_app",
         "dead-letters": "flownexus_local.quarantine_commands:dead_letter_app",
         "desired": "flownexus_local.desired_commands:desired_app",
@@ -109,6 +110,12 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
     ] = "127.0.0.1",
     coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
     coaps_port: Annotated[int, port_option("UDP port for devices with DTLS.", "FLOWNEXUS_COAPS_PORT")] = 5684,
+    bootstrap_coap_port: Annotated[
+        int, port_option("UDP port for bootstraps.", "FLOWNEXUS_BOOTSTRAP_COAP_PORT")
+    ] = 5783,
+    bootstrap_coaps_port: Annotated[
+        int, port_option("UDP port for bootstraps with DTLS.", "FLOWNEXUS_BOOTSTRAP_COAPS_PORT")
+    ] = 5784,
     plain_coap: Annotated[
         str,
         typer.Option(
@@ -165,6 +172,8 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         coap_host=coap_host,
         coap_port=coap_port,
         coaps_port=coaps_port,
+        bootstrap_coap_port=bootstrap_coap_port,
+        bootstrap_coaps_port=bootstrap_coaps_port,
         plain_coap=plain_coap,
         api_host=api_host,
         api_port=api_port,
@@ -216,10 +225,16 @@ def watch(
 
 
 @app.command()
-def doctor(
+def doctor(  # noqa: PLR0917 - typer makes each argument an option
     folder: Folder = DEFAULT_FOLDER,
     coap_port: Annotated[int, port_option("UDP port for devices.", "FLOWNEXUS_COAP_PORT")] = 5683,
     coaps_port: Annotated[int, port_option("UDP port for devices with DTLS.", "FLOWNEXUS_COAPS_PORT")] = 5684,
+    bootstrap_coap_port: Annotated[
+        int, port_option("UDP port for bootstraps.", "FLOWNEXUS_BOOTSTRAP_COAP_PORT")
+    ] = 5783,
+    bootstrap_coaps_port: Annotated[
+        int, port_option("UDP port for bootstraps with DTLS.", "FLOWNEXUS_BOOTSTRAP_COAPS_PORT")
+    ] = 5784,
     api_port: Annotated[int, port_option("Port of the API.", "FLOWNEXUS_API_PORT")] = 8000,
     console_port: Annotated[int, port_option("Port of the console.", "FLOWNEXUS_CONSOLE_PORT")] = 8080,
 ) -> None:
@@ -229,6 +244,8 @@ def doctor(
         coap_host="127.0.0.1",
         coap_port=coap_port,
         coaps_port=coaps_port,
+        bootstrap_coap_port=bootstrap_coap_port,
+        bootstrap_coaps_port=bootstrap_coaps_port,
         api_host="127.0.0.1",
         api_port=api_port,
         console_host="127.0.0.1",

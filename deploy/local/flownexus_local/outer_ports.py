@@ -21,7 +21,8 @@ class OuterPort(NamedTuple):
 
     def problem(self) -> str:
         """Why it cannot be used and what to do, or nothing."""
-        other = f"choose another with {self.option}-port (or FLOWNEXUS_{self.option.strip('-').upper()}_PORT)"
+        variable = f"FLOWNEXUS_{self.option.strip('-').replace('-', '_').upper()}_PORT"
+        other = f"choose another with {self.option}-port (or {variable})"
         try:
             if ports.is_free(self.kind, self.host, self.port):
                 return ""
@@ -38,9 +39,12 @@ class OuterPort(NamedTuple):
 
 def outer_ports(settings: StackSettings) -> tuple[OuterPort, ...]:
     """The ports that the system will open to the outside."""
+    host = settings.coap_host
     wanted = [
-        OuterPort("CoAP", "udp", settings.coap_host, settings.coap_port, "--coap"),
-        OuterPort("CoAP over DTLS", "udp", settings.coap_host, settings.coaps_port, "--coaps"),
+        OuterPort("CoAP", "udp", host, settings.coap_port, "--coap"),
+        OuterPort("CoAP over DTLS", "udp", host, settings.coaps_port, "--coaps"),
+        OuterPort("bootstraps", "udp", host, settings.bootstrap_coap_port, "--bootstrap-coap"),
+        OuterPort("bootstraps over DTLS", "udp", host, settings.bootstrap_coaps_port, "--bootstrap-coaps"),
         OuterPort("the API", "tcp", settings.api_host, settings.api_port, "--api"),
         OuterPort("the console", "tcp", settings.console_host, settings.console_port, "--console"),
     ]

@@ -25,6 +25,8 @@ class Wiring(BaseModel):
     coap_host: str
     coap_port: int
     coaps_port: int
+    bootstrap_coap_port: int
+    bootstrap_coaps_port: int
     plain_coap: str = "open"
     server_files: ServerFiles | None = None
     api_host: str
@@ -88,6 +90,8 @@ def _gateway(wiring: Wiring) -> Environment:
         "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),
         "FLOWNEXUS_COAPS_HOST": wiring.coap_host,
         "FLOWNEXUS_COAPS_PORT": str(wiring.coaps_port),
+        "FLOWNEXUS_BOOTSTRAP_COAP_PORT": str(wiring.bootstrap_coap_port),
+        "FLOWNEXUS_BOOTSTRAP_COAPS_PORT": str(wiring.bootstrap_coaps_port),
         "FLOWNEXUS_PLAIN_COAP": wiring.plain_coap,
         **_certificate(wiring.server_files),
         "FLOWNEXUS_CREDENTIALS_KEY": wiring.credentials_key,

@@ -21,6 +21,8 @@ class StackSettings(BaseModel):
     coap_host: str
     coap_port: int
     coaps_port: int
+    bootstrap_coap_port: int = 5783
+    bootstrap_coaps_port: int = 5784
     plain_coap: str = "open"
     api_host: str
     api_port: int

@@ -171,6 +171,8 @@ class Stack:
             coap_host=settings.coap_host,
             coap_port=settings.coap_port,
             coaps_port=settings.coaps_port,
+            bootstrap_coap_port=settings.bootstrap_coap_port,
+            bootstrap_coaps_port=settings.bootstrap_coaps_port,
             plain_coap=settings.plain_coap,
             server_files=server_files(self._instance.folder),
             api_host=settings.api_host,

@@ -96,6 +96,7 @@ class Up:
         if settings.plain_coap != "open":
             plain += f", {settings.plain_coap}"
         secure = f"coaps://{host}:{settings.coaps_port} (DTLS, for devices with credentials)"
+        bootstrap = f"coaps://{host}:{settings.bootstrap_coaps_port}, coap://{host}:{settings.bootstrap_coap_port}"
         if settings.coap_host in LOOPBACK:
             secure += "; --coap-host :: takes devices from the network"
         lines = [
@@ -107,12 +108,13 @@ class Up:
             ),
             ("Devices", plain),
             ("", secure),
+            ("Bootstrap", bootstrap),
             ("Logs", str(instance.logs)),
             ("Addresses", f"and passwords for programs: {instance.folder / 'connection.json'}"),
         ]
         if settings.devices:
             lines.insert(
-                5, ("Simulated", f"{settings.devices} devices, a value every {settings.device_interval_s:g} s")
+                6, ("Simulated", f"{settings.devices} devices, a value every {settings.device_interval_s:g} s")
             )
         self._console.print(f"\n[bold]Flow Nexus is ready[/] [dim]after {seconds:.1f} s[/]")
         for label, text in lines:

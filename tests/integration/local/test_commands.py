@@ -105,6 +105,8 @@ def test_doctor_on_a_machine_without_a_system_finds_the_programs(tmp_path: Path)
         "doctor",
         f"--coap-port={free_port('udp')}",
         f"--coaps-port={free_port('udp')}",
+        f"--bootstrap-coap-port={free_port('udp')}",
+        f"--bootstrap-coaps-port={free_port('udp')}",
         f"--api-port={free_port()}",
         f"--console-port={free_port()}",
     )
