@@ -27,6 +27,7 @@ from harness.lockstep import (
     URI_PATH,
     Heard,
     LockstepDevice,
+    Silence,
     datagram,
     parse,
     uint,
@@ -35,9 +36,11 @@ from harness.waiting import blocking_until
 
 LINKS = '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</5/0>'
 CONTINUE, INCOMPLETE = 0x5F, 0x88
+READABLE = frozenset(f"GET {path}" for path in ("5/0", "3/0/3", "5/0/3", "5/0/5", "5/0/8", "5/0/9"))
 IDLE, DOWNLOADING, DOWNLOADED, UPDATING = range(4)
 SIZE_512 = 5
 TICK_S = 0.02
+FETCH_S = 2.0
 
 Handler = Callable[["FirmwareDevice", Heard], bool]
 """What a test does in place of the device about a request; False where it leaves it to the device."""
@@ -135,10 +138,9 @@ class FirmwareDevice(LockstepDevice):
             if time.monotonic() >= update_at:
                 update_at += self.update_every_s
                 self.wake()
-            self._socket.settimeout(TICK_S)
             try:
-                heard = parse(self._socket.recv(65535))
-            except (TimeoutError, OSError):
+                heard = self.receive(TICK_S)
+            except (Silence, OSError):
                 continue
             with self._lock:
                 if heard.code in {GET, PUT, POST}:
@@ -154,7 +156,7 @@ class FirmwareDevice(LockstepDevice):
         if handler is not None and handler(self, heard):
             return
         match name:
-            case "GET 5/0" | "GET 3/0/3" | "GET 5/0/3" | "GET 5/0/5":
+            case name if name in READABLE:
                 self._read(heard)
             case "PUT 5/0/1":
                 self._package_uri(heard)
@@ -170,11 +172,14 @@ class FirmwareDevice(LockstepDevice):
                 self.answer(heard, NOT_FOUND)
 
     def _read(self, heard: Heard) -> None:
-        observe = None
+        observe, values = None, self._values(heard.path())
+        if values == b"[]":
+            self.answer(heard, NOT_FOUND)
+            return
         if heard.number(OBSERVE) == 0:
             self._observers[heard.path()] = (heard.token, 1)
             observe = 0
-        self.answer(heard, CONTENT, self._values(heard.path()), SENML_JSON, observe=observe)
+        self.answer(heard, CONTENT, values, SENML_JSON, observe=observe)
 
     def _values(self, path: str) -> bytes:
         values: dict[str, dict[str, object]] = {
@@ -212,9 +217,7 @@ class FirmwareDevice(LockstepDevice):
         parts = urlsplit(uri)
         path = [(URI_PATH, segment.encode()) for segment in parts.path.strip("/").split("/")]
         image, block, more = bytearray(), 0, True
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
-            own.connect((parts.hostname or "", parts.port or 5683))
-            own.settimeout(2)
+        with self._own_port(parts.hostname or "", parts.port or 5683) as own:
             while more and number == self._begun and not self._stopped.is_set():
                 if self.stop_at is not None and len(image) >= self.stop_at and not self.go_on.wait(self.pace_s):
                     self._say_once("stands still")
@@ -237,6 +240,14 @@ class FirmwareDevice(LockstepDevice):
         with self._lock:
             if not more and number == self._begun:
                 self._have(bytes(image))
+
+    @staticmethod
+    def _own_port(host: str, port: int) -> socket.socket:
+        """What a download is fetched through."""
+        own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        own.connect((host, port))
+        own.settimeout(FETCH_S)
+        return own
 
     def _say_once(self, entry: str) -> None:
         if entry not in self.log:

@@ -23,6 +23,7 @@ class Told:
     block_size: int | None = None
     observed: int | None = None
     begun_in: int | None = None
+    singly: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

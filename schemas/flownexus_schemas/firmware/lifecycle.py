@@ -119,6 +119,7 @@ def _is_told_to_install(update: FirmwareUpdate) -> bool:
     return update.step is Step.INSTALL and update.operation is not None
 
 
+_READS = frozenset({Step.READ, Step.READ_STATE, Step.READ_RESULT})
 _ENDED: dict[str, Any] = {"operation": None}
 _NOT_BEGUN: dict[str, Any] = {"begun_at": None, "begun_in": None, "started": False, "unsure": False}
 _ANEW: dict[str, Any] = {**_NOT_BEGUN, "transferred": 0, "resets": 0, "seen_at": None, "unmet_at": None}
@@ -176,10 +177,12 @@ def _heard(update: FirmwareUpdate, happening: Answered | Reported | Unmet, now: 
     changes: dict[str, Any]
     match happening:
         case Answered(told=told, action=action, moved=moved, spent=spent, settled=settled):
-            changes = {**_ENDED, **_told(update, told), "silences": 0, "unmet_at": None, "last_action": action}
+            changes = {**_ENDED, **_told(update, told), "unmet_at": None, "last_action": action}
+            # One that answers this and never what is asked next has not answered.
+            changes["silences"] = update.silences if update.step is Step.READ_STATE else 0
             if not settled:
                 changes["seen_at"] = None
-            if update.step is Step.READ:
+            if update.step in _READS and "seen_at" in changes:
                 changes["read_at"] = told.at
             if update.step is Step.INSTALL:
                 changes["taken"] = True
@@ -201,7 +204,7 @@ def _asked(update: FirmwareUpdate, step: Step) -> dict[str, Any]:
         changes["resets"] = update.resets + 1
     if step is Step.OFFER or (step is Step.PUSH and update.begun_at is None):
         changes |= {**_NOT_BEGUN, "not_before": None, "transfers": update.transfers + 1}
-    if step is Step.READ and update.status is Status.VERIFYING:
+    if step in {Step.READ, Step.READ_STATE} and update.status is Status.VERIFYING:
         changes["device"] = update.device.model_copy(update={"running_version": None, "package_version": None})
     return changes
 
@@ -243,7 +246,7 @@ def _told(update: FirmwareUpdate, told: Told) -> dict[str, Any]:
         changes["taken"] = True
     if told.begun_in is not None and update.begun_at is None:
         changes |= {"begun_at": told.at, "begun_in": told.begun_in, "unsure": False}
-    for name in ("state", "result", "transferred", "block_size", "observed"):
+    for name in ("state", "result", "transferred", "block_size", "observed", "singly"):
         if (value := getattr(told, name)) is not None:
             changes[name] = value
     return changes

@@ -63,6 +63,11 @@ class Step(StrEnum):
 
     READ = "read"
     READ_VERSION = "read-version"
+    READ_STATE = "read-state"
+    READ_RESULT = "read-result"
+    READ_PACKAGE_VERSION = "read-package-version"
+    READ_PROTOCOLS = "read-protocols"
+    READ_DELIVERY = "read-delivery"
     OBSERVE_STATE = "observe-state"
     OBSERVE_RESULT = "observe-result"
     OFFER = "offer"
@@ -74,6 +79,11 @@ class Step(StrEnum):
 STEP_WORDS: dict[Step, str] = {
     Step.READ: "the read of 5/0",
     Step.READ_VERSION: "the read of 3/0/3",
+    Step.READ_STATE: "the read of 5/0/3",
+    Step.READ_RESULT: "the read of 5/0/5",
+    Step.READ_PACKAGE_VERSION: "the read of 5/0/7",
+    Step.READ_PROTOCOLS: "the read of 5/0/8",
+    Step.READ_DELIVERY: "the read of 5/0/9",
     Step.OBSERVE_STATE: "the request to observe 5/0/3",
     Step.OBSERVE_RESULT: "the request to observe 5/0/5",
     Step.OFFER: "the link to the image (5/0/1)",
@@ -128,6 +138,9 @@ class FirmwareUpdate(Frozen):
     way: Way | None = Field(default=None, description="How the image is brought to the device.")
     ways_refused: tuple[Way, ...] = Field(default=(), description="Those that did not work.")
     device: DeviceFirmware = DeviceFirmware()
+    singly: bool = Field(
+        default=False, description="Whether 5/0 is read resource by resource, as the device refuses it as a whole."
+    )
     results: tuple[int, ...] = Field(default=(), description="What 5/0/5 said of each try that failed.")
     seen_at: AwareDatetime | None = Field(
         default=None, description="As of when state and result are known; null where they may have changed since."

@@ -118,15 +118,19 @@ async def test_another_version_than_the_wanted_one_is_a_failure(
     assert update.last_action == "The device says success and runs 1.5, not 2.0."
 
 
-async def test_a_device_that_restarts_into_the_same_update_is_stopped(
+async def test_a_device_that_is_back_with_its_old_version_gets_it_again_soon_and_not_without_end(
     updates: Updates, operations: ServiceProcess, new_device: NewDevice
 ) -> None:
+    """Its bootloader takes the new version back, and tells nobody."""
     device = new_device(new_version=None)
     device.result_after = 0
     update = await updates.ends(await updates.ask(), timeout_s=120)
 
     assert (update.status, update.installs, device.count("POST 5/0/2")) == (FAILED, 3, 3)
-    assert update.last_action.endswith("It was told to install 3 times: no more.")
+    assert update.last_action == (
+        "The update did not take: the device came back with 1.0, and no result (5/0/5 is 0). "
+        "It was told to install 3 times: no more."
+    )
 
 
 async def test_a_download_that_fails_is_tried_again(
@@ -195,6 +199,18 @@ async def test_a_device_that_was_restarted_in_the_middle_gets_it_again(
 
     assert (update.status, update.retries) == (SUCCEEDED, 1), update
     assert device.image == IMAGE
+
+
+async def test_a_device_that_refuses_the_read_of_the_object_is_asked_for_its_resources(
+    updates: Updates, operations: ServiceProcess, new_device: NewDevice
+) -> None:
+    device = new_device(protocols=(0,))
+    device.handlers = {"GET 5/0": _refuse}
+    update = await updates.ends(await updates.ask(method=Method.PULL))
+
+    assert (update.status, update.result, update.device.protocols) == (SUCCEEDED, 1, (0,)), update
+    assert device.image == IMAGE
+    assert device.count("GET 5/0") == 1
 
 
 async def test_a_device_that_installs_without_end_has_failed(

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from flownexus_operations.firmware.facts import Case, Decision, Wait, Withdraw
 from flownexus_operations.firmware.looking import latest, read_or_wait
+from flownexus_operations.firmware.reading import read
 from flownexus_schemas.firmware.happenings import Asked, Cancelled, CancelTooLate
 from flownexus_schemas.firmware.object5 import State
 from flownexus_schemas.firmware.update import Step
+
+_HELPS = frozenset({Step.RESET, Step.READ, Step.READ_STATE, Step.READ_RESULT})
 
 
 def cancelling(case: Case) -> Decision:
@@ -24,7 +27,7 @@ def cancelling(case: Case) -> Decision:
     if update.silences >= case.limits.max_silences:
         return Cancelled(f"{by}; the device does not answer, and is told nothing more.")
     if update.seen_at is None and update.step is Step.RESET:
-        return Asked(Step.READ)
+        return read(update)
     if update.seen_at is None and update.resets >= case.limits.max_resets:
         return Cancelled(f"{by}; the device does not say what it has of the image, and is told nothing more.")
     if update.seen_at is None:
@@ -32,7 +35,7 @@ def cancelling(case: Case) -> Decision:
     is_read_since = update.read_at is not None and update.moved_at is not None and update.read_at > update.moved_at
     match update.state:
         case State.IDLE if update.step is Step.RESET:
-            return Asked(Step.READ)
+            return read(update)
         case State.DOWNLOADING if update.resets > 0:
             return _ignored(case, by)
         case State.DOWNLOADED if update.resets >= case.limits.max_resets:
@@ -45,7 +48,7 @@ def cancelling(case: Case) -> Decision:
 def while_asked(case: Case) -> Decision:
     """CANCELLING, with an operation that waits for the device: only what helps to cancel is still asked."""
     deadline = _deadline(case)
-    helps = case.update.step in {Step.RESET, Step.READ} and case.update.way is not None
+    helps = case.update.step in _HELPS and case.update.way is not None
     return Wait(deadline) if helps and case.now < deadline else Withdraw()
 
 

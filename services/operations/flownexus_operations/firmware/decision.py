@@ -11,6 +11,7 @@ from flownexus_operations.firmware.installing import downloaded, install_deadlin
 from flownexus_operations.firmware.limits import Limits
 from flownexus_operations.firmware.looking import read_anew
 from flownexus_operations.firmware.outcomes import after_operation
+from flownexus_operations.firmware.reading import read, rest_of_read
 from flownexus_operations.firmware.transferring import drop_or_busy, transferring
 from flownexus_operations.firmware.trying import known_version, no_more_tries
 from flownexus_operations.firmware.ways import no_way, ways
@@ -36,6 +37,8 @@ def decide(update: FirmwareUpdate, facts: Facts, limits: Limits, now: datetime) 
         return reported
     if update.operation is not None:
         return _while_asked(case)
+    if (asked := rest_of_read(update)) is not None:
+        return asked
     if update.silences >= limits.max_silences and update.status in _ENDS_IN_SILENCE:
         return GivenUp(f"The device left {update.silences} requests in a row without an answer.", known_version(update))
     return _BY_STATUS[update.status](case)
@@ -111,7 +114,7 @@ def _while_asked(case: Case) -> Decision:
 
 
 def _queued(case: Case) -> Decision:
-    return _expired(case) or Asked(Step.READ)
+    return _expired(case) or read(case.update)
 
 
 def _preparing(case: Case) -> Decision:

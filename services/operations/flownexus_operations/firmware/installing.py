@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from flownexus_operations.firmware.facts import Case, Decision, Wait
 from flownexus_operations.firmware.looking import latest, read_anew, read_or_wait
+from flownexus_operations.firmware.reading import read
 from flownexus_operations.firmware.trying import by_result, has_failed, install_again, known_version, retry, runs_wanted
 from flownexus_schemas.firmware.happenings import Asked, CameBack, GivenUp, InstallAsked, InstalledByItself, Succeeded
 from flownexus_schemas.firmware.object5 import Result, State, result_words, state_words
@@ -107,13 +108,18 @@ def _judge(case: Case) -> Decision:
 
 def _says_nothing(case: Case) -> Decision:
     """The device is idle, and has no result."""
-    update = case.update
-    deadline = latest(update.moved_at) + timedelta(seconds=case.limits.progress_s)
+    update, runs = case.update, known_version(case.update)
+    is_old = _is_back(case) and runs is not None and not runs_wanted(update)
+    patience = case.limits.grace_s if is_old else case.limits.progress_s
+    deadline = latest(update.moved_at) + timedelta(seconds=patience)
     if case.now < deadline:
         return read_or_wait(case, deadline)
-    runs = known_version(update)
+    if update.read_at is None or update.read_at < deadline:
+        return read(update)
     if runs_wanted(update):
         return GivenUp(f"The device runs {runs}, and does not say that it updated (5/0/5 is 0).", runs)
+    if is_old:
+        return retry(case, f"The update did not take: the device came back with {runs}, and no result (5/0/5 is 0).")
     return retry(case, f"The device came back with {runs or 'an unknown version'}, and says nothing of the update.")
 
 

@@ -16,6 +16,9 @@ class Limits:
     """Without a byte or another state of a device that downloads: it is tried again."""
     install_s: float = 3600.0
     """From the command to install until the device is back, and from then on until it says how it went."""
+    grace_s: float = 30.0
+    """For a device that is back with another version than the wanted one to say a result. Those that know one say it
+    with their registration: Anjay and nRF Connect, which keep it over the restart; Zephyr keeps none."""
     cancel_s: float = 86_400.0
     """For the device to be heard and to drop the image, once an update is taken back."""
     poll_s: float = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flownexus_operations.firmware.facts import Case, Wait
+from flownexus_operations.firmware.reading import read
 from flownexus_schemas.firmware.happenings import Asked
 from flownexus_schemas.firmware.update import Step
 
@@ -13,9 +14,9 @@ def read_anew(case: Case) -> Asked | Wait | None:
     """Read 5/0 where the state is not known, the device was heard since, or something may have been missed."""
     if case.update.seen_at is None:
         due = _read_again_at(case)
-        return Asked(Step.READ) if due is None or case.now >= due else Wait(due)
+        return read(case.update) if due is None or case.now >= due else Wait(due)
     due = _reread_at(case)
-    return Asked(Step.READ) if due is not None and case.now >= due else None
+    return read(case.update) if due is not None and case.now >= due else None
 
 
 def observe_anew(case: Case) -> Asked | None:
@@ -32,7 +33,7 @@ def read_or_wait(case: Case, deadline: datetime | None = None) -> Asked | Wait:
         return asked
     looks = [when for when in (_poll_at(case), _reread_at(case)) if when is not None]
     if case.now >= min(looks):
-        return Asked(Step.READ)
+        return read(case.update)
     return Wait(min(looks if deadline is None else [*looks, deadline]))
 
 

@@ -38,11 +38,18 @@ def after_operation(case: Case) -> Happening | None:
 def _confirmed(case: Case, step: Step, answer: CommandAnswer, at: datetime) -> Happening:
     told = told_by(answer.values, at)
     match step:
-        case Step.READ if told.state is None:
-            return Unmet("The device answered the read of 5/0 without its state (5/0/3).", silent=True)
+        case Step.READ | Step.READ_STATE if told.state is None:
+            return Unmet(f"The device answered {STEP_WORDS[step]} without its state (5/0/3).", silent=True)
         case Step.READ:
             action = f"The device says: {state_words(told.state)}, result {result_words(told.result)}."
             return Answered(told, action, moved=case.update.moved_at is None)
+        case Step.READ_STATE:
+            action = f"The device says: {state_words(told.state)}."
+            return Answered(told, action, moved=case.update.moved_at is None)
+        case Step.READ_RESULT:
+            return Answered(told, f"The device says: result {result_words(told.result)}.")
+        case Step.READ_PACKAGE_VERSION | Step.READ_PROTOCOLS | Step.READ_DELIVERY:
+            return Answered(told, f"The device answered {STEP_WORDS[step]}.")
         case Step.READ_VERSION:
             version = told.running_version or ""
             return Answered(Told(at, running_version=version), f"The device runs {version or 'an unknown version'}.")
@@ -98,9 +105,11 @@ def _refused(case: Case, step: Step, operation: Operation, at: datetime) -> Happ
     said = operation.last_action if answer is None else f"{code} {answer.diagnostic or ''}".strip()
     reason = operation.last_action if answer is None else f"The device refused {STEP_WORDS[step]}: {said}."
     match step, case.update.status:
-        case Step.READ, UpdateStatus.PREPARING if code == NOT_FOUND:
+        case Step.READ, _ if code is not None:
+            return Answered(Told(at, singly=True), f"{reason} Its resources are read one by one.")
+        case Step.READ_STATE, UpdateStatus.PREPARING if code == NOT_FOUND:
             return GivenUp("The device has no Firmware Update object (5/0): it cannot be updated.")
-        case Step.READ, UpdateStatus.PREPARING:
+        case Step.READ | Step.READ_STATE, UpdateStatus.PREPARING:
             return GivenUp(reason)
         case Step.READ_VERSION, _:
             return Answered(Told(at, running_version=""), f"The device does not tell its version (3/0/3): {said}")
@@ -112,8 +121,10 @@ def _refused(case: Case, step: Step, operation: Operation, at: datetime) -> Happ
             return retry(case, reason, other_way=True)
         case Step.PUSH, UpdateStatus.TRANSFERRING:
             return retry(case, reason, other_way=code not in _PASSING)
-        case Step.READ, _:
+        case Step.READ | Step.READ_STATE, _:
             return Unmet(reason, silent=True)
+        case Step.READ_RESULT | Step.READ_PACKAGE_VERSION | Step.READ_PROTOCOLS | Step.READ_DELIVERY, _:
+            return Answered(Told(at), f"{reason} It may not have it.")
     return Unmet(reason)
 
 

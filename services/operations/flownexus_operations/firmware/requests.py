@@ -6,6 +6,14 @@ import hashlib
 from datetime import datetime
 from typing import Any, Final
 
+from flownexus_operations.firmware.answers import (
+    DELIVERY,
+    PACKAGE_VERSION,
+    PROTOCOLS,
+    RESULT,
+    RUNNING_VERSION,
+    STATE,
+)
 from flownexus_operations.firmware.limits import Limits
 from flownexus_schemas.commands import (
     AnyCommand,
@@ -24,6 +32,16 @@ from flownexus_schemas.operations.operation import MAX_ATTEMPTS, Operation
 
 ANSWER_S = 93.0
 """MAX_TRANSMIT_WAIT: RFC 7252, 4.8.2."""
+
+_READ_PATHS: Final[dict[Step, str]] = {
+    Step.READ: "5/0",
+    Step.READ_VERSION: RUNNING_VERSION,
+    Step.READ_STATE: STATE,
+    Step.READ_RESULT: RESULT,
+    Step.READ_PACKAGE_VERSION: PACKAGE_VERSION,
+    Step.READ_PROTOCOLS: PROTOCOLS,
+    Step.READ_DELIVERY: DELIVERY,
+}
 
 _ONCE = frozenset({Step.OFFER, Step.PUSH, Step.INSTALL})
 """Sent once: the state of a device that did not answer is read before it is told again."""
@@ -56,10 +74,6 @@ def operation_of(update: FirmwareUpdate, limits: Limits, now: datetime) -> Opera
 def _command(update: FirmwareUpdate, step: Step, limits: Limits) -> AnyCommand:
     to: dict[str, Any] = {"endpoint": update.endpoint, "timeout_s": ANSWER_S}
     match step:
-        case Step.READ:
-            return ReadResource(path="5/0", **to)
-        case Step.READ_VERSION:
-            return ReadResource(path="3/0/3", **to)
         case Step.OBSERVE_STATE:
             return ObserveResource(path="5/0/3", **to)
         case Step.OBSERVE_RESULT:
@@ -79,6 +93,8 @@ def _command(update: FirmwareUpdate, step: Step, limits: Limits) -> AnyCommand:
             return ExecuteResource(path="5/0/2", **to)
         case Step.RESET:
             return _reset(update, to)
+        case _:
+            return ReadResource(path=_READ_PATHS[step], **to)
 
 
 def _push(update: FirmwareUpdate, limits: Limits) -> PushFirmware:

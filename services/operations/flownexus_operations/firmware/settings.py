@@ -19,6 +19,12 @@ class FirmwareSettings(ServiceSettings):
     firmware_install_s: float = Field(
         default=_OF.install_s, gt=0, description="A device that is told to install is to be back within this."
     )
+    firmware_grace_s: float = Field(
+        default=_OF.grace_s,
+        gt=0,
+        description="A device that is back with its old version may say a result for so long; then the update did not "
+        "take.",
+    )
     firmware_cancel_s: float = Field(
         default=_OF.cancel_s, gt=0, description="A device is to be heard, once its update is taken back."
     )
@@ -47,6 +53,7 @@ class FirmwareSettings(ServiceSettings):
         return Limits(
             progress_s=self.firmware_progress_s,
             install_s=self.firmware_install_s,
+            grace_s=self.firmware_grace_s,
             cancel_s=self.firmware_cancel_s,
             poll_s=self.firmware_poll_s,
             longest_poll_s=10 * self.firmware_poll_s,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flownexus_operations.firmware.facts import Case, Decision, Wait
 from flownexus_operations.firmware.looking import last_move, latest, observe_anew, read_anew, read_or_wait
+from flownexus_operations.firmware.reading import read
 from flownexus_operations.firmware.trying import by_result, has_failed, known_version, retry
 from flownexus_schemas.firmware.happenings import Asked, Downloaded, GivenUp, InstalledByItself
 from flownexus_schemas.firmware.object5 import State, state_words
@@ -83,13 +84,13 @@ def _ended(case: Case) -> Decision | None:
         return retry(case, "The device lost the image before it was whole.")
     # Some devices tell their state first, and the result of it then.
     settled = update.seen_at + timedelta(seconds=case.limits.settle_s)
-    return Asked(Step.READ) if case.now >= settled else Wait(settled)
+    return read(update) if case.now >= settled else Wait(settled)
 
 
 def _await_it(case: Case) -> Decision:
     deadline = latest(last_move(case), case.facts.since) + timedelta(seconds=case.limits.progress_s)
     if case.now >= deadline and (case.update.read_at is None or case.update.read_at < deadline):
-        return Asked(Step.READ)
+        return read(case.update)
     if case.now >= deadline:
         return retry(case, f"The device got no further for {case.limits.progress_s / 60:g} minutes.")
     return read_or_wait(case, deadline)

@@ -239,10 +239,10 @@ def test_a_device_that_answers_nothing_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "why"), [("4.04", "no Firmware Update object"), ("4.05", "refused the read of 5/0: 4.05")]
+    ("code", "why"), [("4.04", "no Firmware Update object"), ("4.05", "refused the read of 5/0/3: 4.05")]
 )
 def test_a_device_without_the_object_cannot_be_updated(code: str, why: str) -> None:
-    update = World(respond=lambda _, step: answer(code) if step is Step.READ else None).run()
+    update = World(respond=lambda _, step: answer(code) if step in {Step.READ, Step.READ_STATE} else None).run()
 
     assert update.status is FAILED
     assert why in update.last_action

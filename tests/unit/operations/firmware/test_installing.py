@@ -119,8 +119,49 @@ def test_a_device_that_restarts_into_the_same_update_again_and_again_is_stopped(
     assert (update.status, update.installs) == (FAILED, 3)
     assert world.steps.count(Step.OFFER) == 3
     assert update.last_action == (
-        "The device came back with 1.0, and says nothing of the update. It was told to install 3 times: no more."
+        "The update did not take: the device came back with 1.0, and no result (5/0/5 is 0). "
+        "It was told to install 3 times: no more."
     )
+
+
+def test_a_device_that_is_back_with_its_old_version_gets_the_image_again_within_a_minute() -> None:
+    world = World(respond=after_install("1.0", 0, 0))
+    back = world.run_until(lambda update: update.status is UpdateStatus.VERIFYING)
+    assert back.moved_at is not None
+    tried = world.run_until(lambda update: update.retries == 1)
+
+    assert world.now - back.moved_at < timedelta(minutes=1)
+    assert tried.last_action == (
+        "The update did not take: the device came back with 1.0, and no result (5/0/5 is 0). "
+        "It is tried again by pull by coap."
+    )
+
+
+@pytest.mark.parametrize("told_to_observe", [True, False])
+def test_a_result_that_is_said_some_seconds_after_the_registration_counts(told_to_observe: bool) -> None:
+    world = World(respond=after_install("1.0", 0, 0), told_to_observe=told_to_observe)
+    world.run_until(lambda update: update.status is UpdateStatus.VERIFYING)
+
+    def is_done() -> None:
+        world.version = "2.0"
+        world.becomes(0, Result.SUCCESS)
+
+    world.at(25, is_done)
+
+    update = world.run()
+    assert (update.status, update.installs, update.version_after) == (SUCCEEDED, 1, "2.0")
+
+
+def test_a_device_that_did_not_register_again_may_still_install() -> None:
+    world = World(respond=after_install("1.0", 0, 0, registers=False))
+    world.run_until(lambda update: update.status is UpdateStatus.VERIFYING)
+
+    def restarts() -> None:
+        world.version, world.result = "2.0", Result.SUCCESS
+        world.registers()
+
+    world.at(300, restarts)
+    assert (world.run().status, world.update.installs) == (SUCCEEDED, 1)
 
 
 @pytest.mark.parametrize("code", ["4.05", "5.00"])

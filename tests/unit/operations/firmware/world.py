@@ -118,6 +118,16 @@ class World:
                 return self.read()
             case Step.READ_VERSION:
                 return answer("2.05", version=self.version) if self.version else answer("4.04")
+            case Step.READ_STATE:
+                return answer("2.05", state=self.state)
+            case Step.READ_RESULT:
+                return answer("2.05", result=self.result)
+            case Step.READ_PACKAGE_VERSION:
+                return answer("2.05", package=self.package) if self.package else answer("4.04")
+            case Step.READ_DELIVERY:
+                return answer("2.05", delivery=self.delivery)
+            case Step.READ_PROTOCOLS:
+                return answer("2.05").model_copy(update={"values": self.spoken()}) if self.protocols else answer("4.04")
             case Step.OBSERVE_STATE:
                 return answer("2.05", state=self.state)
             case Step.OBSERVE_RESULT:
@@ -145,11 +155,14 @@ class World:
     def read(self) -> CommandAnswer:
         """5/0 as it is."""
         whole = answer("2.05", state=self.state, result=self.result, package=self.package, delivery=self.delivery)
-        protocols = tuple(
+        return whole.model_copy(update={"values": whole.values + self.spoken()})
+
+    def spoken(self) -> tuple[AnsweredValue, ...]:
+        """5/0/8."""
+        return tuple(
             AnsweredValue(path=f"5/0/8/{number}", type=DataType.INTEGER, value=value, time=START)
             for number, value in enumerate(self.protocols)
         )
-        return whole.model_copy(update={"values": whole.values + protocols})
 
     def comes_back(self) -> None:
         """With the new version."""
