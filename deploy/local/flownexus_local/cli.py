@@ -147,6 +147,13 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
             envvar="FLOWNEXUS_FIRMWARE_COAP_URL",
         ),
     ] = None,
+    firmware_coaps_url: Annotated[
+        str | None,
+        typer.Option(
+            help="The same for devices that come by DTLS.",
+            envvar="FLOWNEXUS_FIRMWARE_COAPS_URL",
+        ),
+    ] = None,
     firmware_http_url: Annotated[
         str | None,
         typer.Option(
@@ -183,6 +190,7 @@ def up(  # noqa: PLR0917 - typer makes each argument an option
         nats_tls=nats_tls,
         postgres_port=postgres_port,
         firmware_coap_url=firmware_coap_url,
+        firmware_coaps_url=firmware_coaps_url,
         firmware_http_url=firmware_http_url,
         object_model_folders=tuple(object_models or ()),
         log_level=log_level.value,

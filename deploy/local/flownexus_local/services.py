@@ -34,6 +34,7 @@ class Wiring(BaseModel):
     console_host: str
     console_port: int
     firmware_coap_url: str | None = None
+    firmware_coaps_url: str | None = None
     firmware_http_url: str | None = None
     console_secret: str
     credentials_key: str
@@ -82,9 +83,9 @@ def _database(wiring: Wiring, role: DatabaseRole) -> Environment:
 
 def _gateway(wiring: Wiring) -> Environment:
     by_http = wiring.firmware_http_url or f"http://{_in_url(wiring.api_host)}:{wiring.api_port}"
-    by_coap = {} if wiring.firmware_coap_url is None else {"FLOWNEXUS_FIRMWARE_COAP_URL": wiring.firmware_coap_url}
+    by_coap = {"COAP": wiring.firmware_coap_url, "COAPS": wiring.firmware_coaps_url}
     return {
-        **by_coap,
+        **{f"FLOWNEXUS_FIRMWARE_{scheme}_URL": url for scheme, url in by_coap.items() if url is not None},
         "FLOWNEXUS_FIRMWARE_HTTP_URL": by_http,
         "FLOWNEXUS_COAP_HOST": wiring.coap_host,
         "FLOWNEXUS_COAP_PORT": str(wiring.coap_port),

@@ -32,6 +32,7 @@ class StackSettings(BaseModel):
     nats_tls: bool = False
     postgres_port: int | None = None
     firmware_coap_url: str | None = None
+    firmware_coaps_url: str | None = None
     firmware_http_url: str | None = None
     object_model_folders: tuple[Path, ...] = ()
     log_level: LogLevel = "info"

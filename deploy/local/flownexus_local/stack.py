@@ -180,6 +180,7 @@ class Stack:
             console_host=settings.console_host,
             console_port=settings.console_port,
             firmware_coap_url=settings.firmware_coap_url,
+            firmware_coaps_url=settings.firmware_coaps_url,
             firmware_http_url=settings.firmware_http_url,
             console_secret=secrets.console_secret,
             credentials_key=secrets.credentials_key,

@@ -25,13 +25,15 @@ class FirmwareAddresses:
     ports: Mapping[str, int]
     coap_url: str | None = None
     http_url: str | None = None
+    coaps_url: str | None = None
 
     def base(self, scheme: str, local_host: str) -> str:
         """For a device that reaches this machine at `local_host`. Raises InvalidRequest where it has no such way."""
         if scheme in {"http", "https"}:
             return self._http(scheme, local_host)
-        if scheme == "coap" and self.coap_url is not None:
-            return self.coap_url
+        stated = self.coaps_url if scheme == "coaps" else self.coap_url
+        if stated is not None:
+            return stated
         if scheme not in self.ports:
             raise InvalidRequest(f"this gateway serves no {scheme}: offer another scheme")
         return f"{scheme}://{_in_url(local_host)}:{self.ports[scheme]}"

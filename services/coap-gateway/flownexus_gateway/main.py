@@ -233,7 +233,9 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
         gateway_id=gateway_id,
     )
     images = FirmwareImages(lambda: js)
-    addresses = FirmwareAddresses(sockets.ports, settings.firmware_coap_url, settings.firmware_http_url)
+    addresses = FirmwareAddresses(
+        sockets.ports, settings.firmware_coap_url, settings.firmware_http_url, settings.firmware_coaps_url
+    )
     offers = FirmwareOffers(js, images, table, sockets, addresses)
     one_by_one.on_heard = offers.on_heard = SignsOfLife(publisher, source).heard
     commands = CommandServer(

@@ -76,6 +76,10 @@ class GatewaySettings(ServiceSettings):
         default=None,
         description="Where devices reach this gateway, for links to firmware; by default the address that each uses.",
     )
+    firmware_coaps_url: Annotated[str | None, _Unset, _url("coaps")] = Field(
+        default=None,
+        description="The same for devices that come by DTLS, which fetch firmware by it too.",
+    )
     firmware_http_url: Annotated[str | None, _Unset, _url("http", "https")] = Field(
         default=None,
         description="Where devices reach the api, for links to firmware. 0.0.0.0 or [::] as its host stands for the "

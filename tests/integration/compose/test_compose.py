@@ -40,7 +40,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "api": ApiSettings,
     "console": ConsoleSettings,
 }
-UNSET = {"FIRMWARE_COAP_URL", "FIRMWARE_HTTP_URL", "AUDIT_DAYS"}
+UNSET = {"FIRMWARE_COAP_URL", "FIRMWARE_COAPS_URL", "FIRMWARE_HTTP_URL", "AUDIT_DAYS"}
 """No secrets: without a value, links to firmware have the container's own address, and the audit is kept for ever."""
 
 CHOICES = {"PLAIN_COAP": "closed", "CONSOLE_ADDRESS": "172.30.57.5", "FRONT_SUBNET": "172.30.57.0/29"}

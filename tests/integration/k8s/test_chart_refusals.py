@@ -47,6 +47,7 @@ def test_what_does_not_go_together(values: dict[str, Any], path: str, value: obj
         ("gateway.service.externalTrafficPolicy", "Global"),
         ("gateway.service.coapsPort", 70000),
         ("gateway.firmwareCoapUrl", "https://devices.example.org"),
+        ("gateway.firmwareCoapsUrl", "coap://devices.example.org"),
         ("gateway.extraEnv", [{"name": "PATH", "value": "/tmp"}]),
         ("gateway.dtls.namedBy", "serial"),
         ("api.trustedProxies", ["everybody"]),

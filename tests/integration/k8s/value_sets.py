@@ -37,6 +37,7 @@ WHOLE: Values = {
         "dtls": {"certificateSecret": "gateway-tls", "clientCa": True, "namedBy": "common-name"},
         "service": {"loadBalancerSourceRanges": ["10.0.0.0/8"], "annotations": {"a.example.org/b": "c"}},
         "firmwareCoapUrl": "coap://devices.example.org",
+        "firmwareCoapsUrl": "coaps://devices.example.org:5684",
         "firmwareHttpUrl": "https://devices.example.org",
         "extraEnv": [{"name": "FLOWNEXUS_DTLS_MTU", "value": "1000"}],
     },

@@ -18,9 +18,18 @@ def test_a_device_is_given_the_address_that_it_uses() -> None:
     assert addresses.base("coap", "2001:db8::7") == "coap://[2001:db8::7]:5683"
 
 
+def test_a_setting_for_one_scheme_is_for_that_one_alone() -> None:
+    both = {"coap": 5683, "coaps": 5684}
+    assert FirmwareAddresses(both, "coap://a").base("coaps", "192.0.2.7") == "coaps://192.0.2.7:5684"
+    assert FirmwareAddresses(both, coaps_url="coaps://a").base("coap", "192.0.2.7") == "coap://192.0.2.7:5683"
+
+
 def test_a_setting_is_used_in_place_of_it() -> None:
-    addresses = FirmwareAddresses(PORTS, "coap://devices.example.org", "https://devices.example.org/firmware")
+    addresses = FirmwareAddresses(
+        PORTS, "coap://devices.example.org", "https://devices.example.org/firmware", "coaps://devices.example.org:5690"
+    )
     assert addresses.base("coap", "172.17.0.2") == "coap://devices.example.org"
+    assert addresses.base("coaps", "172.17.0.2") == "coaps://devices.example.org:5690"
     assert addresses.base("https", "172.17.0.2") == "https://devices.example.org/firmware"
 
 
@@ -58,6 +67,8 @@ def test_a_way_that_the_device_does_not_have_is_refused(scheme: str, http_url: s
 def test_a_setting_that_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="such as coap://host:port"):
         GatewaySettings(nats_url="nats://a:a-word-of-the-tests@b", firmware_coap_url=url)
+    with pytest.raises(ValidationError, match="such as coaps://host:port"):
+        GatewaySettings(nats_url="nats://a:a-word-of-the-tests@b", firmware_coaps_url=url.replace("coaps", "coap"))
 
 
 def test_an_empty_setting_is_none() -> None:

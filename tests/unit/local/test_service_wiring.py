@@ -74,7 +74,7 @@ def test_the_console_finds_an_api_that_listens_everywhere() -> None:
 
 def test_links_to_firmware_begin_where_the_api_listens_unless_a_setting_says_otherwise() -> None:
     gateway = next(service for service in SERVICES if service.name == "gateway")
-    given = {"firmware_coap_url": "coap://a", "firmware_http_url": "https://a"}
+    given = {"firmware_coap_url": "coap://a", "firmware_coaps_url": "coaps://a", "firmware_http_url": "https://a"}
     changed = gateway.environment(WIRING.model_copy(update=given))
     assert told("gateway")["FLOWNEXUS_FIRMWARE_HTTP_URL"] == "http://0.0.0.0:8000"
     assert "FLOWNEXUS_FIRMWARE_COAP_URL" not in told("gateway")
