@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mmap
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -16,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from flownexus_schemas.errors import InvalidRequest
+from flownexus_schemas.lwm2m.errors import CodecError
+from flownexus_schemas.lwm2m.typed_values import from_base64
 
 PublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 
@@ -57,8 +57,8 @@ class ImageSignatures:
         if signature is None or self._key is None:
             return
         try:
-            self._verify(self._key, base64.b64decode(signature, validate=True), digest, content)
-        except binascii.Error as error:
+            self._verify(self._key, from_base64(signature), digest, content)
+        except CodecError as error:
             raise InvalidRequest("query.signature: it is not base64; nothing was kept.") from error
         except InvalidSignature as error:
             raise InvalidRequest(

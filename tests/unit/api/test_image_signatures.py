@@ -50,6 +50,7 @@ def check(signatures: ImageSignatures, signature: str | None, image: bytes = IMA
 def test_what_our_key_signed_is_taken_and_nothing_else(key: Private, image: bytes, tmp_path: Path) -> None:
     signatures = ImageSignatures(load_public_key(pem(tmp_path, key)))
     check(signatures, signed(key, image), image)
+    check(signatures, signed(key, image).translate(str.maketrans("+/", "-_")), image)
     check(signatures, None, image)
     for wrong in (signed(key, b"another"), signed(P256, b""), base64.b64encode(b"short").decode()):
         with pytest.raises(InvalidRequest, match="not that of this image"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 from aiocoap.numbers.codes import DELETE, FETCH, GET, POST, PUT, Code, iPATCH
@@ -32,12 +30,13 @@ from flownexus_schemas.errors import InvalidRequest
 from flownexus_schemas.lwm2m import codecs
 from flownexus_schemas.lwm2m.content_format import ContentFormat
 from flownexus_schemas.lwm2m.datatype import DataType
+from flownexus_schemas.lwm2m.errors import CodecError
 from flownexus_schemas.lwm2m.execute_arguments import check_arguments
 from flownexus_schemas.lwm2m.notification_attributes import check_place, check_values
 from flownexus_schemas.lwm2m.object_model import ObjectModels
 from flownexus_schemas.lwm2m.path import Path
 from flownexus_schemas.lwm2m.record import Record, Value
-from flownexus_schemas.lwm2m.typed_values import type_of
+from flownexus_schemas.lwm2m.typed_values import from_base64, type_of
 
 RESOURCE_INSTANCES_SINCE = (1, 1)
 """Before, a resource with several values is read and written as a whole."""
@@ -200,9 +199,9 @@ def value_of(value: bool | int | float | str, type_: DataType, path: str) -> Val
     match type_, value:
         case DataType.OPAQUE, str():
             try:
-                return base64.b64decode(value, validate=True)
-            except binascii.Error as error:
-                raise InvalidRequest(f"the value of {path} is not base64") from error
+                return from_base64(value)
+            except CodecError as error:
+                raise InvalidRequest(f"the value of {path}: {error}") from error
         case DataType.FLOAT, int() | float() if not isinstance(value, bool):
             return float(value)
         case ((DataType.INTEGER | DataType.UNSIGNED | DataType.TIME), int()) if not isinstance(value, bool):
