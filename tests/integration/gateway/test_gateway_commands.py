@@ -228,6 +228,36 @@ async def test_a_request_whose_time_is_over_is_not_sent_again_and_holds_nothing_
     assert answer.code == "2.05"
 
 
+async def test_a_device_that_registers_anew_is_soon_not_waited_for_any_more(client: Client, device: NewDevice) -> None:
+    """It was switched off and on, and has another port: the request before that would be repeated for over a minute."""
+    one = device()
+    one.register(LINKS)
+    first = ReadResource(endpoint="device-1", path="3/0/0", timeout_s=90)
+
+    def restarts() -> None:
+        one.expect_request(GET, "3/0/0")
+        one.move()
+        one.register(LINKS)
+
+    failure = await commanded(client, first, restarts)
+    assert isinstance(failure, CommandFailure)
+    assert (failure.error, "its registration ended before it answered" in failure.reason) == ("no-answer", True)
+
+
+async def test_an_answer_that_crosses_a_new_register_counts(client: Client, device: NewDevice) -> None:
+    one = device()
+    one.register(LINKS)
+
+    def registers_and_answers() -> None:
+        asked = one.expect_request(GET, "3/0/0")
+        one.register(LINKS)
+        one.answer(asked, payload=b"maker", content_format=TEXT)
+
+    answer = await commanded(client, ReadResource(endpoint="device-1", path="3/0/0"), registers_and_answers)
+    assert isinstance(answer, CommandAnswer)
+    assert (answer.code, [value.value for value in answer.values]) == ("2.05", ["maker"])
+
+
 @pytest.mark.parametrize(
     ("command", "error"),
     [

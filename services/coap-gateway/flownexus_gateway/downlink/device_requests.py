@@ -92,10 +92,7 @@ class DeviceRequests:
             if not live.peer.is_reachable:
                 metrics.DEVICE_REQUESTS.labels("unreachable").inc()
                 raise NotReachable("it has no DTLS session here: it makes one when it next speaks")
-            if live.is_reached_asleep(time.time()):
-                answer = await self._asleep(live, request, timeout_s, send)
-            else:
-                answer = await send(request)
+            answer = await self._while_registered(live, request, timeout_s, send)
         except NotReachable:
             raise
         except NoAnswer:
@@ -107,6 +104,21 @@ class DeviceRequests:
         self.on_heard(live, HeardBy.ANSWER, time.time())
         metrics.DEVICE_REQUESTS.labels("answered").inc()
         return answer
+
+    async def _while_registered(
+        self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send
+    ) -> DeviceAnswer:
+        """Raises NoAnswer soon after the registration is over, and what `send` does."""
+        try:
+            async with asyncio.timeout(None) as live.request_limit:
+                live.bound_request()
+                if live.is_reached_asleep(time.time()):
+                    return await self._asleep(live, request, timeout_s, send)
+                return await send(request)
+        except TimeoutError as error:
+            raise NoAnswer("its registration ended before it answered: it registered anew, or is gone") from error
+        finally:
+            live.request_limit = None
 
     async def _asleep(
         self, live: LiveRegistration, request: DeviceRequest, timeout_s: float, send: Send

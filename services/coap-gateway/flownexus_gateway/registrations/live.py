@@ -23,6 +23,11 @@ MAX_TRANSMIT_SPAN_S = 45.0
 ANSWER_UNDERWAY_S = 1.0
 """For so long after our answer, a retransmission that crossed it may still come."""
 
+AFTER_END_S = 5.0
+"""An answer that crossed the Register that ended a registration comes within this. A device that restarted knows
+nothing of what it was asked before, and would be waited for over a minute, at a port where it is no more.
+"""
+
 
 @dataclass(slots=True, eq=False)
 class LiveRegistration:
@@ -31,7 +36,8 @@ class LiveRegistration:
     `revision` is that of its KV entry. `seen_after_answer` is whether anything came from the device since our answer
     to its Register. `is_claimed` is whether the device spoke to this gateway and the entry does not say so yet.
     `told_at` is when the bus was last told that the device is there. `noted` are the marks of its values that were
-    logged.
+    logged. `is_over`: the device registered anew, deregistered or was not heard in time; `request_limit` bounds the
+    request under way then.
     """
 
     stored: StoredRegistration
@@ -45,6 +51,8 @@ class LiveRegistration:
     request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tokens: set[bytes] = field(default_factory=set)
     sign_of_life: asyncio.Event | None = None
+    is_over: bool = False
+    request_limit: asyncio.Timeout | None = None
     noted: set[Mark] = field(default_factory=set)
     versions: dict[int, str] = field(init=False)
     objects: tuple[Path, ...] = field(init=False)
@@ -161,6 +169,17 @@ class LiveRegistration:
         """The device sent something; whoever waits for that goes on."""
         self.heard_at = now
         self.stirred()
+
+    def end(self) -> None:
+        """It is no more: what the device was asked in it has a moment left to be answered."""
+        self.is_over = True
+        self.bound_request()
+        self.stirred()
+
+    def bound_request(self) -> None:
+        """Give the request under way AFTER_END_S from now, where this is over."""
+        if self.is_over and self.request_limit is not None:
+            self.request_limit.reschedule(asyncio.get_running_loop().time() + AFTER_END_S)
 
     def stirred(self) -> None:
         """The device spoke, here or elsewhere, or is registered no more: whoever waits for that goes on."""

@@ -119,7 +119,7 @@ class RegistrationTable:
             if known is not None and known.live is live:
                 del self.tokens[token]
         live.tokens = set()
-        live.stirred()
+        live.end()
 
     def _count(self) -> None:
         metrics.REGISTRATIONS.set(len(self._by_endpoint))
