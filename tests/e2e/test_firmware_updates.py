@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from flownexus_schemas.firmware.update import FirmwareUpdate, Method, Scheme, UpdateStatus
@@ -15,6 +17,7 @@ from flownexus_simulator.image import make
 from harness.embedded import open_folder
 from harness.firmware_updates import FirmwareUpdates, Uploaded, told, upload
 from harness.fleet import RunningFleet
+from harness.held_images import HeldImages
 from harness.rows import rows
 from harness.system import RunningSystem
 from harness.waiting import blocking_until
@@ -31,13 +34,20 @@ RATE = 100_000
 
 
 @pytest.fixture(scope="module")
-def system() -> Iterator[RunningSystem]:
+def held() -> HeldImages:
+    """What devices fetch by HTTP through."""
+    return HeldImages(len(IMAGE))
+
+
+@pytest.fixture(scope="module")
+def system(held: HeldImages) -> Iterator[RunningSystem]:
     """One system for the tests of this module; each leaves it running."""
     with open_folder() as folder:
-        running = RunningSystem(folder)
+        running = RunningSystem(folder, f"--firmware-http-url={held.http_url}")
         try:
             running.start()
-            yield running
+            with held.open(running.coap_port, running.api_port):
+                yield running
         finally:
             running.erase()
 
@@ -158,6 +168,35 @@ def test_whoever_is_killed_at_any_point_the_updates_end_well(
     all_succeed(updates, ids, image)
     assert devices.digests() == {image.sha256}
     assert [update.installs for update in updates.stand(*ids)] == [1] * len(ids)
+
+
+def test_an_api_killed_at_99_percent_of_a_download_by_http_serves_the_rest_when_it_is_back(
+    system: RunningSystem, held: HeldImages, image: Uploaded, devices: Devices
+) -> None:
+    (name,) = devices.simulated("api-99", 1)
+    held.hold(image.id, 99)
+    with system.api() as api:
+        asked = {"firmware": image.id, "method": "pull", "scheme": "http"}
+        answer = api.post(f"/api/v1/endpoints/{name}/firmware-updates", json=asked)
+        assert answer.status_code == 202, answer.text
+        blocking_until(lambda: held.holds(image.id), PATIENCE_S, "99 percent of the download")
+        killed = system.process_number("api")
+        os.kill(killed, signal.SIGKILL)
+        held.go_on([image.id], lost=True)
+        blocking_until(lambda: system.process_number("api") != killed, 30, "a new api")
+
+        def ended() -> dict[str, Any] | None:
+            with suppress(httpx.TransportError):
+                found = api.get(f"/api/v1/firmware-updates/{answer.json()['id']}")
+                if found.status_code == 200 and found.json()["finished_at"] is not None:
+                    return dict(found.json())
+            return None
+
+        update = blocking_until(ended, PATIENCE_S, "the end of the update")
+    assert update is not None
+    ends = [update[field] for field in ("status", "state", "result", "version_after", "retries", "installs")]
+    assert ends == ["SUCCEEDED", 0, 1, image.version, 0, 1], update
+    assert devices.digests() == {image.sha256}
 
 
 ENDS = {

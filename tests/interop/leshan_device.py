@@ -24,6 +24,9 @@ BOOTSTRAP = Path(__file__).parent / "leshan" / "LeshanBootstrap.java"
 """Leshan 2.x, knowing a bootstrap server alone."""
 
 OBJECTS = Path(__file__).parents[2] / "schemas" / "flownexus_schemas" / "objects"
+_SOON = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""It lives for seconds: what would make it faster later costs more than it gives."""
+
 MODELS = (OBJECTS / "ext" / "3303-1_1.xml", OBJECTS / "flownexus" / "10300-1_0.xml")
 
 
@@ -122,7 +125,7 @@ def running_bootstrap_device(class_path: str, server: str, endpoint: str, *secre
 @contextmanager
 def _running(class_path: str, *program: str, properties: Sequence[str] = ()) -> Iterator[LeshanDevice]:
     process = subprocess.Popen(
-        ["java", *properties, "-cp", class_path, *program],
+        ["java", *_SOON, *properties, "-cp", class_path, *program],
         env=base_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

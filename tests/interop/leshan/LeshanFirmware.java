@@ -59,7 +59,7 @@ public class LeshanFirmware {
 
     private static final int SHORT_SERVER_ID = 123;
     private static final int LARGEST_IMAGE = 8 << 20;
-    private static final int ATTEMPTS = 8;
+    private static final int ATTEMPTS = 30; // in a row that give nothing
     private static final long PAUSE_MS = 1000;
     private static final int IDLE = 0, DOWNLOADING = 1, DOWNLOADED = 2, UPDATING = 3;
     private static final int INITIAL = 0, SUCCESS = 1, CONNECTION_LOST = 4, DAMAGED = 5, NO_IMAGE = 6, BAD_URI = 7,
@@ -295,10 +295,14 @@ public class LeshanFirmware {
         ByteBuffer image = ByteBuffer.allocate(LARGEST_IMAGE);
         HttpClient http = HttpClient.newHttpClient();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            int had = image.position();
             try {
                 HttpRequest request = HttpRequest.newBuilder(URI.create(uri))
                         .header("Range", "bytes=" + image.position() + "-").build();
                 HttpResponse<InputStream> answer = http.send(request, HttpResponse.BodyHandlers.ofInputStream());
+                if (answer.statusCode() >= 500) {
+                    throw new IOException("not now");
+                }
                 if (answer.statusCode() != 206) {
                     say("refused " + answer.statusCode());
                     throw new Failed(BAD_URI);
@@ -311,6 +315,7 @@ public class LeshanFirmware {
                 }
                 return Arrays.copyOf(image.array(), image.position());
             } catch (IOException error) {
+                attempt = image.position() > had ? 0 : attempt;
                 pause();
             } catch (InterruptedException error) {
                 break;
