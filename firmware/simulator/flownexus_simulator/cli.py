@@ -67,6 +67,9 @@ def run(
     rebinding: Annotated[
         bool, typer.Option("--rebinding", help="Each datagram of a device comes from another port.")
     ] = False,
+    latency: Annotated[
+        float, typer.Option(min=0, max=60, help="Seconds that each datagram is on its way, each way.")
+    ] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Makes loss, duplicates and measurements repeatable.")] = None,
     start_rate: Annotated[float, typer.Option(min=0.1, help="Devices switched on in a second.")] = 200.0,
     ledger: Annotated[
@@ -150,7 +153,7 @@ def run(
                 bytes_per_s=firmware_rate,
             ),
         ),
-        impairment=Impairment(loss, duplicates, rebinding),
+        impairment=Impairment(loss, duplicates, rebinding, latency),
         seed=seed,
         starts_per_s=start_rate,
         count=count,

@@ -1,4 +1,4 @@
-"""A device's sockets, and the misfortunes of its way: loss and duplicates, both ways, from a seed, and a NAT."""
+"""A device's sockets, and the misfortunes of its way: loss, duplicates and latency, both ways, and a NAT."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import cast
 
@@ -19,12 +20,13 @@ OPEN_PORTS = 8
 @dataclass(frozen=True, slots=True)
 class Impairment:
     """Shares of datagrams, each way, 0 to 1. `rebinding`: each datagram of the device comes from another port, as from
-    behind a NAT whose bindings end at once.
+    behind a NAT whose bindings end at once. `latency_s`: of each datagram, each way, as of narrow-band networks.
     """
 
     loss: float = 0.0
     duplicates: float = 0.0
     rebinding: bool = False
+    latency_s: float = 0.0
 
     def copies(self, random: Random) -> int:
         """How often the next datagram arrives: 0, 1 or 2 times."""
@@ -55,20 +57,15 @@ class Link(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:  # noqa: ARG002 (asyncio's own)
         """A datagram of the server."""
         for _ in range(self._impairment.copies(self._random)):
-            self._receive(data)
+            self._after_latency(self._receive, data)
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there now; the device's own retransmission deals with it."""
 
     def send(self, datagram: bytes, stays: bool = False) -> None:
         """Send a datagram to the server; `stays`: from its own port, whatever happens to others."""
-        if self._transport is None or self._transport.is_closing():
-            return
         for _ in range(self._impairment.copies(self._random)):
-            if self._impairment.rebinding and not stays:
-                self._send_from_another_port(self._transport, datagram)
-            else:
-                self._transport.sendto(datagram)
+            self._after_latency(partial(self._send_now, stays=stays), datagram)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -76,6 +73,20 @@ class Link(asyncio.DatagramProtocol):
             self._forget(self._ports.popleft())
         if self._transport is not None:
             self._transport.close()
+
+    def _after_latency(self, pass_on: Callable[[bytes], None], datagram: bytes) -> None:
+        if self._impairment.latency_s:
+            asyncio.get_running_loop().call_later(self._impairment.latency_s, pass_on, datagram)
+        else:
+            pass_on(datagram)
+
+    def _send_now(self, datagram: bytes, *, stays: bool) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._impairment.rebinding and not stays:
+            self._send_from_another_port(self._transport, datagram)
+        else:
+            self._transport.sendto(datagram)
 
     def _send_from_another_port(self, transport: asyncio.DatagramTransport, datagram: bytes) -> None:
         """What comes back to one of the last ports is received."""

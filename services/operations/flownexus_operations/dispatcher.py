@@ -19,7 +19,7 @@ from flownexus_operations.attempts import Attempts
 from flownexus_operations.gateways import MARGIN_S, is_any_there
 from flownexus_operations.listening import Listeners
 from flownexus_operations.pauses import Pauses
-from flownexus_operations.places import Places
+from flownexus_operations.places import PlacesByPace
 from flownexus_operations.queues import EndpointQueue, Queued, Queues, is_over
 from flownexus_operations.replicas import Replicas
 from flownexus_operations.transitions import Overtaken, Transitions
@@ -65,8 +65,7 @@ class Dispatcher:
     ) -> None:
         self._client, self._queues, self._listeners = client, queues, listeners
         self._replicas, self._transitions = replicas, transitions
-        # Those that sleep take long to answer: those that are awake for seconds do not wait for them.
-        self._pauses, self._places, self._places_asleep = Pauses(), Places(in_flight), Places(in_flight)
+        self._pauses, self._places = Pauses(), PlacesByPace(in_flight)
         self._attempts = Attempts(client, js, listeners, self._pauses)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -178,7 +177,7 @@ class Dispatcher:
             return None
         if self._pauses.is_away(way.gateway):
             return partial(self._look_for, way.gateway)
-        return partial(self._send, queued_next, self._places if way.asleep_s is None else self._places_asleep)
+        return partial(self._send, queued_next, asleep=way.asleep_s is not None)
 
     def _left_behind(self, queued: Queued, now: datetime) -> Step | None:
         """What to do about an attempt that no task of ours is at."""
@@ -214,9 +213,9 @@ class Dispatcher:
             self._pauses.worked(gateway)
             self.look_at_all()
 
-    async def _send(self, queued: Queued, places: Places) -> None:
+    async def _send(self, queued: Queued, *, asleep: bool) -> None:
         operation = queued.operation
-        async with places.one():
+        async with self._places.of(operation.endpoint, asleep=asleep).one():
             now = datetime.now(UTC)
             way = self._listeners.way_to(operation.endpoint, now.timestamp(), queued.asked_in_vain_at)
             if way is None or is_over(operation, now):
@@ -226,7 +225,9 @@ class Dispatcher:
             dispatched = Dispatched(self._replicas.own, way.gateway, ends_at, asleep_s=way.asleep_s)
             operation = await self._transitions.append(queued, dispatched, now)
             happening = await self._attempts.outcome(operation, way, timeout_s)
-        metrics.ATTEMPT_SECONDS.observe((datetime.now(UTC) - now).total_seconds())
+        seconds = (datetime.now(UTC) - now).total_seconds()
+        self._places.took(operation.endpoint, seconds)
+        metrics.ATTEMPT_SECONDS.observe(seconds)
         await self._settle(queued, happening)
         log.info(
             "operation.attempted",

@@ -26,7 +26,8 @@ class OperationsSettings(FirmwareSettings):
         default=500,
         ge=1,
         le=10_000,
-        description="How many requests one replica begins at a time; as many again to devices that sleep.",
+        description="How many requests one replica begins at a time; as many again to devices that sleep, and "
+        "to those that were slow the last time.",
     )
     operations_desired_check_s: int = Field(
         default=86_400, ge=0, description="Seconds after which a desired value that holds is read again; 0 for never."
