@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flownexus_console.account_models import (
     Accounts,
+    Audit,
     EndedSessions,
     LoginSessions,
     NewAccount,
@@ -59,6 +60,11 @@ class AccountClient:
     async def users(self, session: Session) -> Accounts:
         """The first 500 users, by name."""
         return await self._ask(session, "GET", f"/users?limit={MOST_USERS}", Accounts)
+
+    async def audit(self, session: Session, asked: Mapping[str, str], cursor: str) -> Audit:
+        """A page of the audit: what the filters ask for, from the cursor on."""
+        query = urlencode({**asked, **({"cursor": cursor} if cursor else {})})
+        return await self._ask(session, "GET", f"/audit?{query}", Audit)
 
     async def create_user(self, session: Session, name: str, role: str, program: bool) -> NewAccount:
         """Make a user, with a password that is made for them, or a program."""

@@ -55,6 +55,25 @@ class EndedSessions(Frozen):
     ended: int
 
 
+class AuditEntry(Frozen):
+    """One login or change."""
+
+    time: AwareDatetime
+    actor: str
+    api_token: str | None = None
+    action: str
+    target: str | None = None
+    source_address: str | None = None
+    details: dict[str, object] | None = None
+
+
+class Audit(Frozen):
+    """A page of the audit, the newest first."""
+
+    items: tuple[AuditEntry, ...]
+    next: str | None = None
+
+
 class Token(Frozen):
     """An API token."""
 

@@ -10,7 +10,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 
 from flownexus_console.frame import Console
-from flownexus_console.pages import account, endpoint, fleet, login, users
+from flownexus_console.pages import account, audit, endpoint, fleet, login, users
 from flownexus_console.security import OwnPagesOnly, SecurityHeaders
 from flownexus_console.settings import ConsoleSettings
 from flownexus_runtime.health import Check, health_routes
@@ -38,6 +38,7 @@ def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check])
     endpoint.add(console)
     account.add(console)
     users.add(console)
+    audit.add(console)
     nicegui_app.add_static_files("/assets", ASSETS)
     nicegui_app.add_exception_handler(404, _missing)
     ui.add_head_html(HEAD, shared=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -43,11 +44,15 @@ def show_flash(session: Session) -> None:
 
 @contextmanager
 def form(
-    action: str, hidden: Mapping[str, str] | None = None, confirm: str = "", classes: str = ""
+    action: str,
+    hidden: Mapping[str, str] | None = None,
+    confirm: str = "",
+    classes: str = "",
+    method: Literal["post", "get"] = "post",
 ) -> Iterator[Element]:
-    """A form around the block. `confirm`: asked before it is sent."""
-    element = ui.element("form").props('method="post"').classes(classes)
-    element.props["action"] = action
+    """A form around the block. `confirm`: asked before it is sent. `get` is for what changes nothing."""
+    element = ui.element("form").classes(classes)
+    element.props["method"], element.props["action"] = method, action
     if confirm:
         element.props["data-confirm"] = confirm
         element.on("submit", js_handler="(e) => { if (!confirm(e.target.dataset.confirm)) e.preventDefault() }")

@@ -34,7 +34,9 @@ def browser(console: ServiceProcess) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/endpoints/urn:imei:356938035643809", "/endpoints/a%2Fb"])
+@pytest.mark.parametrize(
+    "path", ["/", "/users", "/audit", "/account", "/endpoints/urn:imei:356938035643809", "/endpoints/a%2Fb"]
+)
 def test_without_a_login_each_page_leads_to_the_login(browser: httpx.Client, path: str) -> None:
     response = browser.get(path)
     assert response.status_code == 303

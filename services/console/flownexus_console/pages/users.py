@@ -35,6 +35,7 @@ def add(console: Console) -> None:
         frame = Frame(console, session, "/users")
         with frame.content:
             text("h1", "Users")
+            text("a", "What was done: the audit").props('href="/audit"')
             show_flash(session)
         try:
             listed = await frame.ask(accounts.users(session))
