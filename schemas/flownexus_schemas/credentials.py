@@ -22,6 +22,9 @@ MAX_IDENTITY_BYTES = 128
 MIN_KEY_BYTES, MAX_KEY_BYTES = 16, 64
 """Of a pre-shared key. RFC 7925, 4.2: not below the strength of the cipher; RFC 4279, 5.3: 64 are always taken."""
 
+SOON_DAYS = 30
+"""Who is to renew something is told so long before it ends."""
+
 LEAST_DISTINCT_BYTES = 5
 """Of a pre-shared key. Of 16 random bytes fewer are different once in 10^20 times; of those typed to try, often."""
 

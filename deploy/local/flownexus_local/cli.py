@@ -47,6 +47,7 @@ class Group(LazyGroup):
     }
     lazy_groups: ClassVar[dict[str, str]] = {
         "bootstrap": "flownexus_local.bootstrap_commands:bootstrap_app",
+        "ca": "flownexus_local.ca_commands:ca_app",
         "credentials": "flownexus_local.credential_commands:credential_app",
         "dead-letters": "flownexus_local.quarantine_commands:dead_letter_app",
         "desired": "flownexus_local.desired_commands:desired_app",

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +20,23 @@ from flownexus_local.embedded import nats, places
 from flownexus_local.embedded.account import can_run, server_account
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import is_running
+from flownexus_local.pki import Pki
 from flownexus_local.quarantine import MOST_COUNTED, Quarantine, quarantine
 from flownexus_local.readiness import readiness
+from flownexus_local.scrape import scrape
 from flownexus_local.settings import StackSettings
+from flownexus_local.terminal import away
+from flownexus_schemas.credentials import SOON_DAYS
 
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_GIB, LOW_MEMORY_GIB, LOW_OPEN_FILES = 2, 1.5, 1024
 GIB = 1024**3
+RENEWED = {
+    "ca": "make another one in another folder, and devices of it, in time",
+    "server": "`flownexus ca server --renew` makes the next",
+    "device": f"`flownexus ca list --expiring {SOON_DAYS}` says which, `flownexus ca device NAME --renew` renews one",
+}
+EXPIRING = "flownexus_api_credentials_expiring"
 
 
 class Finding(NamedTuple):
@@ -46,6 +57,7 @@ def examine(settings: StackSettings) -> Iterator[Finding]:
     yield _nats_program()
     yield _postgres_program()
     yield _ipv6()
+    yield from _certificates(settings.folder)
     if is_running(settings.folder):
         yield Finding("system", f"runs in {settings.folder}")
         yield from _services(settings.folder)
@@ -117,6 +129,26 @@ def _ipv6() -> Finding:
     return Finding("IPv6", "devices can use it" if socket.has_dualstack_ipv6() else "is not there; devices use IPv4")
 
 
+def _certificates(folder: Path) -> Iterator[Finding]:
+    """Those in the folder that are in use; that of the gateway by name, those of devices in number."""
+    now, devices = datetime.now(UTC), 0
+    try:
+        for kept in Pki(folder):
+            if not kept.ends_soon(now):
+                continue
+            if kept.kind == "device":
+                devices += 1
+                continue
+            end = away(kept.certificate.not_valid_after_utc, now)
+            yield Finding("certificate", f"{kept.path}, its end: {end}", RENEWED[kept.kind])
+    except CannotRun as error:
+        yield Finding("certificate", "cannot be read", str(error))
+    if devices:
+        yield Finding(
+            "certificates", f"of devices that end within {SOON_DAYS} days, or have: {devices}", RENEWED["device"]
+        )
+
+
 def _services(folder: Path) -> Iterator[Finding]:
     try:
         connection = read_connection(folder)
@@ -130,6 +162,10 @@ def _services(folder: Path) -> Iterator[Finding]:
     waiting = quarantine(connection.health["ingest"]) if "ingest" in connection.health else None
     if waiting is not None:
         yield from _quarantine(waiting)
+    expiring = scrape(connection.health["api"], (EXPIRING,)) if "api" in connection.health else None
+    if expiring is not None and expiring[EXPIRING]:
+        advice = f"`flownexus credentials list --expiring {SOON_DAYS}` says which; rotate them"
+        yield Finding("credentials", f"of devices that end within {SOON_DAYS} days: {expiring[EXPIRING]}", advice)
 
 
 def _quarantine(waiting: Quarantine) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flownexus_local import ports, run_notes
+from flownexus_local import pki, ports, run_notes
 from flownexus_local.embedded import places
 from flownexus_local.errors import CannotRun
 from flownexus_local.ports import Kind
@@ -154,4 +154,4 @@ def _lock(folder: Path) -> FileLock:
 
 def _is_ours(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
-    return bool(names & {LOCK, SECRETS}) or names <= {"logs", "run", ".gitignore"}
+    return bool(names & {LOCK, SECRETS}) or names <= {"logs", "run", ".gitignore", pki.FOLDER}

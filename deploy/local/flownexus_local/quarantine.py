@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
+from flownexus_local.scrape import scrape
 
 UNDECODED, DEAD_LETTERS = "flownexus_ingest_undecoded_waiting", "flownexus_ingest_dead_letters_kept"
 MOST_COUNTED = 10_000
@@ -19,16 +18,7 @@ class Quarantine(NamedTuple):
     dead_letters: int
 
 
-def quarantine(health_url: str, timeout_s: float = 2.0) -> Quarantine | None:
+def quarantine(health_url: str) -> Quarantine | None:
     """Ask ingest's /metrics once. None where it does not answer or has no such metrics; never raises."""
-    try:
-        response = httpx.get(f"{health_url}/metrics", timeout=timeout_s, trust_env=False).raise_for_status()
-        found = {
-            sample.name: int(sample.value)
-            for family in text_string_to_metric_families(response.text)
-            for sample in family.samples
-            if sample.name in {UNDECODED, DEAD_LETTERS}
-        }
-        return Quarantine(found[UNDECODED], found[DEAD_LETTERS])
-    except (httpx.HTTPError, ValueError, KeyError):
-        return None
+    found = scrape(health_url, (UNDECODED, DEAD_LETTERS))
+    return None if found is None else Quarantine(found[UNDECODED], found[DEAD_LETTERS])

@@ -110,7 +110,8 @@ def rotate(live: LiveCredentials, former_id: str, made: AnyCredential, asked: Ro
     state = former.state(now)
     if state in _ENDED:
         raise Conflict(f"The credential {former_id!r} is {state}: make a new one.")
-    if former.until_used is not None and live.get(former.until_used) is not None:
+    following = None if former.until_used is None else live.get(former.until_used)
+    if following is not None and following.state(now) not in _ENDED:
         raise Conflict(f"The credential {former_id!r} is being followed by {former.until_used!r}: rotate that one.")
     other = shown_by_another(live, made, now)
     if other is not None and other.id != former_id:

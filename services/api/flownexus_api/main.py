@@ -16,6 +16,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from flownexus_api.app import create_app
 from flownexus_api.bus import Bus
+from flownexus_api.credential_expiry import expiry_warnings
 from flownexus_api.database import create_engine
 from flownexus_api.housekeeping import housekeeping
 from flownexus_api.listener import listen
@@ -97,6 +98,7 @@ async def serve(settings: ApiSettings, parts: Parts) -> None:
             database.watching(),
             parts.last_uses.writing(parts.engine),
             housekeeping(parts.engine),
+            expiry_warnings(parts.bus),
         ):
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             log.info("api.listening", host=settings.api_host, port=listener.getsockname()[1])

@@ -25,6 +25,7 @@ from flownexus_gateway.bootstrap.bootstrap_server import BootstrapServer
 from flownexus_gateway.bootstrap.configurations import Configurations
 from flownexus_gateway.bootstrap.given_secrets import GivenSecrets
 from flownexus_gateway.bootstrap.issued_keys import IssuedKeys
+from flownexus_gateway.certificate_expiry import CertificateExpiry
 from flownexus_gateway.downlink.coap_client import CoapClient
 from flownexus_gateway.downlink.command_server import CommandServer
 from flownexus_gateway.downlink.device_requests import DeviceRequests
@@ -321,7 +322,8 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     if dtls is not None:
         dtls.start(dispatcher.receive)
         dtls.tell_used(rotations.used)
-        tasks.append(asyncio.create_task(dtls.run()))
+        expiries = CertificateExpiry(settings.dtls_options.certificate)
+        tasks += [asyncio.create_task(forever) for forever in (dtls.run(), expiries.run())]
         if sessions is not None:
             tasks.append(asyncio.create_task(sessions.run()))
     tasks += bootstrap_ports.start(settings.plain_access, rotations.used)

@@ -51,6 +51,14 @@ REFUSED_NAMES = Counter(
 )
 KEPT_OUT = Counter("flownexus_gateway_plain_datagrams_kept_out", "Datagrams of plain CoAP from other networks.")
 CREDENTIALS_REVISION = Gauge("flownexus_gateway_credentials_revision", "Newest change of credentials known here.")
+CERTIFICATE_ENDS = Gauge(
+    "flownexus_gateway_certificate_ends_seconds",
+    "When our certificate (server) and the CAs of devices (client-ca) end, Unix seconds.",
+    ["certificate", "subject"],
+)
+EXPIRING_CERTIFICATES = Counter(
+    "flownexus_gateway_dtls_expiring_certificates", "Handshakes with certificates of devices that end within 30 days."
+)
 HANDSHAKES = Counter("flownexus_gateway_dtls_handshakes", "DTLS handshakes that were done, by what showed who.", ["by"])
 REFUSED_DEVICES = Counter("flownexus_gateway_dtls_refused", "Devices that DTLS did not let in, by reason.", ["reason"])
 HALF_OPEN = Gauge("flownexus_gateway_dtls_half_open", "DTLS handshakes under way.")

@@ -205,6 +205,9 @@ async def test_a_rotated_key_has_an_end_and_is_followed(
     third = (await administrator.post(f"{PATH}/{made['id']}/rotate", json=chosen)).json()
     assert (third["made"]["key"], third["made"]["identity"], third["former"]["until_used"]) == (None, "another", None)
     assert [action for action, _, _ in await audit(database_url)] == ["credential.created", *["credential.rotated"] * 2]
+    await administrator.post(f"{PATH}/{made['id']}/revoke")
+    anew = (await administrator.post(f"{PATH}/{first['id']}/rotate", json={})).json()
+    assert anew["former"]["until_used"] == anew["made"]["id"]
 
 
 UNFIT: list[tuple[dict[str, Any], dict[str, Any], int, str]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +12,22 @@ from nats.js import JetStreamContext
 
 from flownexus_local.connection import Connection, write_connection
 from flownexus_local.instance import Instance
+from flownexus_schemas.credentials import X509Credential
+from flownexus_schemas.subjects import Bucket
 from harness.event_messages import EventMessage, publish, reported
+from harness.ports import free_port
+from harness.services import ServiceProcess
 from harness.system import command
-from harness.waiting import blocking_until
+from harness.waiting import blocking_until, until
+from integration.local.terminal import Terminal
 
 if TYPE_CHECKING:
     from conftest import ServiceFactory
 
 
-async def test_doctor_says_what_could_not_be_decoded_or_processed(
-    js: JetStreamContext, service: ServiceFactory, tmp_path: Path
-) -> None:
-    ingest = service("flownexus_ingest")
-    folder = tmp_path / "system"
-    instance = Instance(folder)
-    connection = Connection(
+def connection_of(service: ServiceProcess) -> Connection:
+    """Of a system that has this service alone."""
+    return Connection(
         api_url="",
         console_url="",
         admin_user="admin",
@@ -36,9 +38,17 @@ async def test_doctor_says_what_could_not_be_decoded_or_processed(
         grafana_database_url="",
         coap_host="127.0.0.1",
         coap_port=0,
-        health={"ingest": ingest.health_url},
+        health={service.module.removeprefix("flownexus_"): service.health_url},
     )
-    write_connection(folder, connection)
+
+
+async def test_doctor_says_what_could_not_be_decoded_or_processed(
+    js: JetStreamContext, service: ServiceFactory, tmp_path: Path
+) -> None:
+    ingest = service("flownexus_ingest")
+    folder = tmp_path / "system"
+    instance = Instance(folder)
+    write_connection(folder, connection_of(ingest))
 
     def doctor() -> str:
         program = command(tmp_path, "doctor", env={"FLOWNEXUS_FOLDER": str(folder)})
@@ -60,3 +70,33 @@ async def test_doctor_says_what_could_not_be_decoded_or_processed(
     assert "✗ dead letters messages that could not be processed: 1" in said
     assert "flownexus undecoded list" in said
     assert "flownexus dead-letters list" in said
+
+
+async def test_doctor_says_which_certificates_and_how_many_credentials_end_soon(
+    js: JetStreamContext, service: ServiceFactory, tmp_path: Path
+) -> None:
+    folder = tmp_path / "system"
+    terminal = Terminal({"FLOWNEXUS_FOLDER": str(folder)})
+    ports = [f"--{name}-port={free_port()}" for name in ("coap", "coaps", "api", "console")]
+    terminal.run("ca", "init")
+    terminal.run("ca", "server")
+    terminal.run("ca", "device", "pump-1", "--files-only")
+    assert "its end" not in terminal.run("doctor", *ports)
+    terminal.run("ca", "server", "--renew", "--days", "20")
+    terminal.run("ca", "device", "pump-2", "--files-only", "--days", "29")
+    said = terminal.run("doctor", *ports, expected=1)
+    assert f"✗ certificate  {folder}/pki/server.pem, its end: in 19 d" in said
+    assert "✗ certificates of devices that end within 30 days, or have: 1" in said
+
+    api = service("flownexus_api")
+    credential = X509Credential(
+        id="c", endpoint="pump-1", subject="cn:pump-1", created_at=0.0, expires_at=time.time() + 9 * 86_400
+    )
+    instance = Instance(folder)
+    write_connection(folder, connection_of(api))
+    with instance.locked():
+        assert "credentials" not in terminal.run("doctor", *ports, expected=1)
+        await (await js.key_value(Bucket.CREDENTIALS)).put("c", credential.model_dump_json().encode())
+        await until(lambda: '"credential.expires_soon"' in api.log_text(), 10, "the warning in the log")
+        said = terminal.run("doctor", *ports, expected=1)
+    assert "✗ credentials  of devices that end within 30 days: 1" in said

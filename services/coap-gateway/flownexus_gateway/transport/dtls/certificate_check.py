@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import structlog
 from cryptography import x509
 
+from flownexus_gateway import metrics
 from flownexus_gateway.transport.dtls import openssl_private
 from flownexus_gateway.transport.dtls.authentication import Authentication, Identity
 from flownexus_gateway.transport.dtls.refusals import Refusal, Refused
+from flownexus_schemas.credentials import SOON_DAYS
 
+log = structlog.get_logger(__name__)
+
+DAY_S = 86_400
 OK, NOT_YET_VALID, HAS_EXPIRED, REVOKED, REJECTED = 0, 9, 10, 23, 28
 """X509_V_ codes, which OpenSSL turns into alerts."""
 
@@ -44,9 +50,14 @@ def verdict(
     if current != leaf:
         return Verdict(OK)
     try:
-        return Verdict(OK, identity=authentication.certificate(leaf, now))
+        identity = authentication.certificate(leaf, now)
     except Refused as refused:
         return Verdict(_CODES.get(refused.reason, REJECTED), refused=refused)
+    days = (leaf.not_valid_after_utc.timestamp() - now) / DAY_S
+    if days <= SOON_DAYS:
+        metrics.EXPIRING_CERTIFICATES.inc()
+        log.warning("dtls.certificate_expires_soon", who=who, endpoint=identity.endpoint, days=int(days))
+    return Verdict(OK, identity=identity)
 
 
 def _is_weak(certificate: x509.Certificate) -> bool:
