@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import signal
@@ -15,20 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import nats
 import psutil
 import pytest
-from pydantic import SecretStr
 
-from flownexus_runtime import bus_tls
-from flownexus_runtime.sealing import CREDENTIALS, Sealer
-from flownexus_schemas.credentials import PskCredential, key_binding
-from flownexus_schemas.subjects import Bucket
 from harness.dtls_client import Alerted
 from harness.embedded import open_folder
 from harness.lockstep import CREATED, LockstepDevice
 from harness.readings import TEMPERATURE, newest_reading
-from harness.secure_device import KEY, SecureDevice
+from harness.secure_device import SecureDevice
 from harness.server_process import ServerProcess
 from harness.system import RunningSystem, command
 from harness.waiting import blocking_until
@@ -61,25 +54,20 @@ def test_connection_json_says_how_to_reach_everything(system: RunningSystem) -> 
         assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
 
 
-async def test_a_device_with_a_key_comes_over_dtls(system: RunningSystem) -> None:
+def test_a_device_with_a_key_comes_over_dtls_until_that_is_revoked(system: RunningSystem) -> None:
     assert f"coaps://127.0.0.1:{system.coaps_port}" in system.log_text()
-    key = json.loads((system.folder / "secrets.json").read_text())["credentials_key"]
-    sealed = Sealer(SecretStr(key), CREDENTIALS).seal(KEY, key_binding("c1", "sensor-1", "its identity"))
-    credential = PskCredential(
-        id="c1", endpoint="sensor-1", identity="its identity", sealed_key=sealed, created_at=time.time()
-    )
-    ca = system.connection.nats_ca
-    assert ca is not None
-    client = await nats.connect(system.connection.nats_url, tls=bus_tls.context(Path(ca)))
-    try:
-        bucket = await client.jetstream().key_value(Bucket.CREDENTIALS)
-        await bucket.put(credential.id, credential.model_dump_json().encode())
-    finally:
-        await client.close()
-    with SecureDevice(system.coaps_port, "sensor-1", identity="its identity") as device, system.api() as api:
-        blocking_until(lambda: is_let_in(device), what="the credential at the gateway")
-        assert device.register("</3/0>").code == CREATED
-        blocking_until(lambda: api.get("/api/v1/endpoints/sensor-1").status_code == 200, what="the endpoint")
+    asked = {"endpoint": "sensor-1", "type": "psk", "identity": "its identity"}
+    with system.api() as api:
+        made = api.post("/api/v1/credentials", json=asked).raise_for_status().json()
+        key = bytes.fromhex(made["key"])
+        with SecureDevice(system.coaps_port, "sensor-1", identity="its identity", key=key) as device:
+            blocking_until(lambda: is_let_in(device), what="the credential at the gateway")
+            assert device.register("</1/0>").code == CREATED
+            blocking_until(lambda: api.get("/api/v1/endpoints/sensor-1").status_code == 200, what="the endpoint")
+            api.post(f"/api/v1/credentials/{made['id']}/revoke").raise_for_status()
+            with pytest.raises(Alerted):
+                device.receive(10)
+            assert not is_let_in(device)
 
 
 def is_let_in(device: LockstepDevice) -> bool:

@@ -94,23 +94,25 @@ def device(
 
 @ca_app.command("revoke")
 def revoke(
-    what: Annotated[str, typer.Argument(help="An endpoint name, or a PEM file of any certificate.")],
+    what: Annotated[
+        str, typer.Argument(help="An endpoint name: all certificates of it here. Or a PEM file: this certificate.")
+    ],
     endpoint: Annotated[str | None, typer.Option(help="Whose it was, where its common name does not say so.")] = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Take a certificate of a device out of force at once, at every gateway, also for sessions that are there."""
-    pki = Pki(folder.absolute())
-    kept = pki.device_pem(what)
-    pem = kept if kept.is_file() else Path(what)
-    if not pem.is_file():
-        raise CannotRun(f"there is neither {kept} nor a file {what}: `flownexus ca list` has what there is")
-    certificate = read_certificate(pem)
-    name = endpoint or (what if pem == kept else common_name(certificate))
+    pki, now = Pki(folder.absolute()), datetime.now(UTC)
+    found = [one for one in pki if one.is_of(what) and one.certificate.not_valid_after_utc > now]
+    if not found:
+        found = [Kept("file", Path(what), read_certificate(_file(what, pki)))]
     with CredentialClient(folder) as api:
-        _revoke_credential(api, name, certificate)
-    if pem == kept:
-        pki.put_aside(pem)
-    out.print(f"the certificate of {name}, serial {certificate.serial_number:x}, is refused from now on", markup=False)
+        for one in found:
+            _revoke_credential(api, endpoint or common_name(one.certificate), one.certificate)
+    for one in found:
+        if one.kind == "device":
+            pki.put_aside(one.path)
+        said = f"serial {one.certificate.serial_number:x} of {endpoint or common_name(one.certificate)}"
+        out.print(f"{said} is refused from now on", markup=False)
 
 
 @ca_app.command("list")
@@ -163,6 +165,12 @@ def _standing(api: CredentialClient, certificate: x509.Certificate) -> list[Mapp
     """The credentials of this certificate that count, or will."""
     subject = f"sha256:{fingerprint(certificate)}"
     return list(api.credentials({"subject": subject, "state": ["active", "pending"]}))
+
+
+def _file(what: str, pki: Pki) -> Path:
+    if not Path(what).is_file():
+        raise CannotRun(f"there is neither a certificate of {what!r} in {pki.folder} nor such a file")
+    return Path(what)
 
 
 def _refuse_known(pem: Path) -> None:

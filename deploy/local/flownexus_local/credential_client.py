@@ -50,6 +50,10 @@ class CredentialClient(ApiSession):
             self._client.post(f"{PATH}/import", content=content, params=query, headers=headers, timeout=MANY)
         )
 
+    def reseal(self) -> dict[str, Any]:
+        """Have a thousand keys sealed anew: how many were, and are left."""
+        return self._json(self._client.post(f"{PATH}/reseal", timeout=MANY))
+
     def export_csv(self, query: Mapping[str, str | list[str]]) -> Iterator[bytes]:
         """Those that meet the query as a file."""
         yield from self._pieces(f"{PATH}/export", query)

@@ -202,6 +202,17 @@ def export(
             sys.stdout.buffer.write(piece)
 
 
+@credential_app.command("reseal")
+def reseal(folder: Folder = DEFAULT_FOLDER) -> None:
+    """Seal all keys under the first FLOWNEXUS_CREDENTIALS_KEY, so that former ones need not be kept."""
+    number, left = 0, 1
+    with CredentialClient(folder) as api:
+        while left:
+            done = api.reseal()
+            number, left = number + done["resealed"], done["left"]
+    out.print(f"{number} sealed anew; all are under the first key now", markup=False)
+
+
 def _key(*, ask: bool, key_file: Path | None) -> str | None:
     """Never from the command line, which other users of the machine see."""
     if ask and key_file is not None:

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from flownexus_local.certificates import Issued
+from flownexus_local.certificates import Issued, common_name
 from flownexus_local.errors import CannotRun
 from flownexus_local.private_files import create_private
 from flownexus_schemas.credentials import SOON_DAYS
@@ -53,6 +53,10 @@ class Kept(NamedTuple):
     kind: str
     path: Path
     certificate: x509.Certificate
+
+    def is_of(self, endpoint: str) -> bool:
+        """Whether it is, or was, a certificate of this device."""
+        return self.kind in {"device", FORMER} and common_name(self.certificate) == endpoint
 
     def ends_soon(self, now: datetime) -> bool:
         """Whether it is in use, and has ended or will within 30 days."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -42,15 +42,16 @@ async def write_down(
     return number
 
 
-async def add_outcome(parts: Parts, entry: int, outcome: Mapping[str, str]) -> None:
+async def add_outcome(parts: Parts, entry: int | Sequence[int], outcome: Mapping[str, str]) -> None:
     """Add what came of it. Where the database has gone, the caller still gets the answer."""
+    entries = [entry] if isinstance(entry, int) else entry
     added = AuditEntry.details.concat(dict(outcome))
     try:
         with database_errors():
             async with parts.engine.begin() as connection:
-                await connection.execute(update(AuditEntry).where(AuditEntry.id == entry).values(details=added))
+                await connection.execute(update(AuditEntry).where(AuditEntry.id.in_(entries)).values(details=added))
     except Unavailable:
-        log.error("audit.outcome_lost", entry=entry, **outcome)
+        log.error("audit.outcome_lost", entries=entries, **outcome)
 
 
 @asynccontextmanager
@@ -64,9 +65,26 @@ async def written_down(
     details: Mapping[str, object] | None = None,
 ) -> AsyncIterator[None]:
     """Before the block, which no transaction holds; and the error that it ends by, if it does."""
-    entry = await write_down(parts, who, action, target, http, details=details)
+    async with each_written_down(parts, who, action, http, [(target, details)]):
+        yield
+
+
+@asynccontextmanager
+async def each_written_down(
+    parts: Parts,
+    who: Person,
+    action: str,
+    http: Request,
+    targets: Sequence[tuple[str | None, Mapping[str, object] | None]],
+) -> AsyncIterator[None]:
+    """The same for many at once, each with its details: all of them happen in the block, or none."""
+    async with parts.engine.begin() as connection:
+        numbers: list[int] = []
+        for target, details in targets:
+            entry = entry_of(who, action, target, http, details=details)
+            numbers.append((await connection.execute(entry.returning(AuditEntry.id))).scalar_one())
     try:
         yield
     except FlowNexusError as error:
-        await add_outcome(parts, entry, {"error": str(error)})
+        await add_outcome(parts, numbers, {"error": str(error)})
         raise

@@ -24,6 +24,8 @@ from flownexus_schemas import subjects
 from flownexus_schemas.errors import Unavailable
 
 CLIENT_NAME = "flownexus-api"
+LOAD_S = 5.0
+"""What is followed is read within this time of the start, or NATS is in trouble."""
 
 
 class Bus:
@@ -51,6 +53,15 @@ class Bus:
         """The credentials of devices, as last heard. Raises Unavailable before they were read for the first time."""
         self._require_loaded(subjects.Bucket.CREDENTIALS, "credentials of devices")
         return self._credentials.live
+
+    async def credentials(self) -> LiveCredentials:
+        """The same, once they are read: that is moments after the start."""
+        bucket = self._buckets.get(subjects.Bucket.CREDENTIALS)
+        if bucket is not None and not bucket.is_loaded:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOAD_S):
+                    await bucket.loaded()
+        return self.loaded_credentials()
 
     async def change_credentials(self, decide: Decide) -> None:
         """Change all that `decide` says or nothing, on what is there. Raises what that raises, and Unavailable."""

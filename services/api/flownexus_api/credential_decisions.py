@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from flownexus_api.credential_requests import NewPskCredential, NewX509Credential, Rotation
 from flownexus_runtime.live_credentials import AnyCredential, LiveCredentials
-from flownexus_runtime.sealing import Sealer
+from flownexus_runtime.sealing import NotOpened, Sealer
 from flownexus_schemas.credentials import (
     CredentialState,
     PskCredential,
@@ -60,7 +60,7 @@ def make(asked: NewPskCredential | NewX509Credential, sealer: Sealer | None, now
         )  # fmt: skip
     key = secrets.token_hex(MADE_KEY_BYTES) if asked.key is None else asked.key.get_secret_value()
     identity = asked.shown_identity
-    sealed = _sealed(sealer, key, key_binding(made_id, asked.endpoint, identity))
+    sealed = required(sealer).seal(pre_shared_key(key), key_binding(made_id, asked.endpoint, identity))
     made = PskCredential(
         id=made_id, endpoint=asked.endpoint, identity=identity, sealed_key=sealed, created_at=now, **times
     )
@@ -140,6 +140,28 @@ def forget(live: LiveCredentials, credential_id: str, now: float) -> Sequence[Ch
     return [Change(known.id, None)]
 
 
+def reseal(live: LiveCredentials, sealer: Sealer, most: int) -> Sequence[Change]:
+    """Keys that were sealed under a former FLOWNEXUS_CREDENTIALS_KEY, under the one of now; so many at most.
+
+    Raises Conflict where the former one is not there any more.
+    """
+    changes: list[Change] = []
+    for one in stale(live, sealer):
+        if len(changes) == most:
+            break
+        try:
+            key = sealer.open(one.sealed_key, one.binding)
+        except NotOpened as error:
+            raise Conflict(f"The key of credential {one.id!r} does not open: {error}.") from error
+        changes.append(Change(one.id, one.model_copy(update={"sealed_key": sealer.seal(key, one.binding)})))
+    return changes
+
+
+def stale(live: LiveCredentials, sealer: Sealer) -> list[PskCredential]:
+    """Those whose key was sealed under a former FLOWNEXUS_CREDENTIALS_KEY."""
+    return [one for one in live if isinstance(one, PskCredential) and not sealer.is_current(one.sealed_key)]
+
+
 def find(live: LiveCredentials, credential_id: str) -> AnyCredential:
     """One of those that there are. Raises NotFound."""
     known = live.get(credential_id)
@@ -171,7 +193,8 @@ def unix(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def _sealed(sealer: Sealer | None, key: str, binding: bytes) -> str:
+def required(sealer: Sealer | None) -> Sealer:
+    """What seals keys. Raises Unavailable."""
     if sealer is None:
         raise Unavailable("The api has no FLOWNEXUS_CREDENTIALS_KEY, under which keys are kept: set it.")
-    return sealer.seal(pre_shared_key(key), binding)
+    return sealer

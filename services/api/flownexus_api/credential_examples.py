@@ -48,6 +48,7 @@ CREDENTIAL_EXAMPLES: dict[str, dict[str, Any]] = {
         "items": [{**_CERTIFICATE, "key": None}, {**_KEY, "key": "3f9d0c5e71ab24688c02d94fe6b7a513"}],
     },
     "MadeCredential": {**_KEY, "key": "3f9d0c5e71ab24688c02d94fe6b7a513"},
+    "ResealedCredentials": {"resealed": 1000, "left": 417},
     "RotatedCredential": {
         "made": {**_KEY, "id": _NEXT, "created_at": "2026-06-01T08:00:00Z", "key": "a8d10f6c92e45b37710ce3d82f4b9a65"},
         "former": {**_KEY, "expires_at": "2026-06-08T08:00:00Z", "until_used": _NEXT},

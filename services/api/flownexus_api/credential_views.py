@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -66,6 +67,12 @@ def credential(kept: AnyCredential, now: float) -> Credential:
 def made_credential(kept: AnyCredential, key: str | None, now: float) -> MadeCredential:
     """One that is new, with the key that was made for it."""
     return MadeCredential(**credential(kept, now).model_dump(), key=key)
+
+
+def said_of(kept: AnyCredential) -> Mapping[str, object]:
+    """What the audit has of a credential: no key, not even as it is sealed."""
+    said = {"id", "type", "identity", "subject", "not_before", "expires_at"}
+    return credential(kept, kept.created_at).model_dump(mode="json", include=said, exclude_none=True)
 
 
 def _utc(moment: float | None) -> datetime | None:

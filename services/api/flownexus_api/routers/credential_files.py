@@ -1,4 +1,4 @@
-"""Many credentials of devices at once, as CSV: for administrators."""
+"""Many credentials of devices at once: as CSV, or all of them under another key. For administrators."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from starlette.responses import StreamingResponse
 
 from flownexus_api import credential_csv
 from flownexus_api.access import CredentialsAdministrator
-from flownexus_api.audit import write_down, written_down
-from flownexus_api.credential_decisions import Change
+from flownexus_api.audit import each_written_down, write_down, written_down
+from flownexus_api.credential_bucket import MAX_CHANGES
+from flownexus_api.credential_decisions import Change, required, reseal, stale
 from flownexus_api.credential_examples import EXPORTED_CSV, IMPORTED_CSV
 from flownexus_api.credential_query import Asked
-from flownexus_api.credential_views import MadeCredential, made_credential
+from flownexus_api.credential_views import MadeCredential, made_credential, said_of
 from flownexus_api.documented import answers
 from flownexus_api.parts import PartsDep
 from flownexus_runtime.live_credentials import LiveCredentials
@@ -32,8 +33,13 @@ CSV: dict[str, Any] = {
 EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": EXPORTED_CSV}}}
 }
-NAMED = 20
-"""Endpoints that the audit names of an import."""
+
+
+class ResealedCredentials(BaseModel):
+    """How far it is."""
+
+    resealed: int = Field(description="Keys that are sealed anew by this request.")
+    left: int = Field(description="Those that are still under a former key: ask again.")
 
 
 class ImportedCredentials(BaseModel):
@@ -69,11 +75,10 @@ async def import_credentials(
     def decide(live: LiveCredentials) -> Sequence[Change]:
         return credential_csv.added(live, made, now)
 
-    decide(parts.bus.loaded_credentials())
+    decide(await parts.bus.credentials())
     if not dry_run:
-        endpoints = [new.endpoint for _, (new, _) in made]
-        details = {"number": len(made), "endpoints": endpoints[:NAMED]}
-        async with written_down(parts, who, "credentials.imported", None, http, details=details):
+        each = [(new.endpoint, {**said_of(new), "imported": True}) for _, (new, _) in made]
+        async with each_written_down(parts, who, "credential.created", http, each):
             await parts.bus.change_credentials(decide)
     items = [] if dry_run else [made_credential(new, key, now) for _, (new, key) in made]
     return ImportedCredentials(imported=len(made), dry_run=dry_run, items=items)
@@ -85,8 +90,20 @@ async def export_credentials(
 ) -> StreamingResponse:
     """Credentials as a CSV file, by endpoint, without their keys."""
     now = time.time()
-    found = list(asked.met(parts.bus.loaded_credentials(), now))
+    found = list(asked.met(await parts.bus.credentials(), now))
     await write_down(parts, who, "credentials.exported", None, http, details={"number": len(found)})
     headers = {"Content-Disposition": 'attachment; filename="credentials.csv"'}
     content = credential_csv.written(found, now)
     return StreamingResponse(content, headers=headers, media_type="text/csv; charset=utf-8")
+
+
+@router.post("/reseal", responses=answers(401, 403, 409, 422, 503))
+async def reseal_credentials(who: CredentialsAdministrator, parts: PartsDep, http: Request) -> ResealedCredentials:
+    """Seal keys under the first FLOWNEXUS_CREDENTIALS_KEY, a thousand at a time, so that the ones behind it can go."""
+    sealer, live = required(parts.sealer), await parts.bus.credentials()
+    before = len(stale(live, sealer))
+    if before:
+        async with written_down(parts, who, "credentials.resealed", None, http, details={"number": before}):
+            await parts.bus.change_credentials(lambda now: reseal(now, sealer, MAX_CHANGES))
+    left = len(stale(live, sealer))
+    return ResealedCredentials(resealed=before - left, left=left)

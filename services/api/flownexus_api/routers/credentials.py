@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -22,11 +22,12 @@ from flownexus_api.credential_views import (
     RotatedCredential,
     credential,
     made_credential,
+    said_of,
 )
 from flownexus_api.documented import answers
 from flownexus_api.paging import cursor_of, keys_of, page_of
 from flownexus_api.parts import PartsDep
-from flownexus_runtime.live_credentials import AnyCredential, LiveCredentials
+from flownexus_runtime.live_credentials import LiveCredentials
 
 router = APIRouter(prefix="/credentials", tags=["credentials"])
 
@@ -47,7 +48,7 @@ async def list_credentials(
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Credentials:
     """Credentials of devices, by endpoint; no keys are shown. For administrators, as are all routes here."""
-    live, now = parts.bus.loaded_credentials(), time.time()
+    live, now = await parts.bus.credentials(), time.time()
     after = tuple(map(str, keys_of(cursor, ORDER, (str, str)))) if cursor else ()
     following = (one for one in asked.met(live, now) if place(one) > after)
     rows, more = page_of(heapq.nsmallest(limit + 1, following, key=place), limit)
@@ -66,7 +67,7 @@ async def create_credential(
     def decide(live: LiveCredentials) -> Sequence[decisions.Change]:
         return decisions.add(live, [made.credential], now)
 
-    decide(parts.bus.loaded_credentials())
+    decide(await parts.bus.credentials())
     kept = made.credential
     async with written_down(parts, who, "credential.created", kept.endpoint, http, details=said_of(kept)):
         await parts.bus.change_credentials(decide)
@@ -76,7 +77,7 @@ async def create_credential(
 @router.get("/{credential}", responses=answers(401, 403, 404, 422, 503))
 async def get_credential(_: CredentialsAdministrator, parts: PartsDep, credential_id: CredentialId) -> Credential:
     """One credential, without its key."""
-    return credential(decisions.find(parts.bus.loaded_credentials(), credential_id), time.time())
+    return credential(decisions.find(await parts.bus.credentials(), credential_id), time.time())
 
 
 @router.post("/{credential}/rotate", responses=answers(401, 403, 404, 409, 422, 503))
@@ -92,12 +93,12 @@ async def rotate_credential(
     whichever is first; then the former is expired.
     """
     now = time.time()
-    made = decisions.next_of(parts.bus.loaded_credentials(), credential_id, asked, parts.sealer, now)
+    made = decisions.next_of(await parts.bus.credentials(), credential_id, asked, parts.sealer, now)
 
     def decide(live: LiveCredentials) -> Sequence[decisions.Change]:
         return decisions.rotate(live, credential_id, made.credential, asked, now)
 
-    decide(parts.bus.loaded_credentials())
+    decide(await parts.bus.credentials())
     kept = made.credential
     details = {
         **said_of(kept),
@@ -106,7 +107,7 @@ async def rotate_credential(
     }
     async with written_down(parts, who, "credential.rotated", kept.endpoint, http, details=details):
         await parts.bus.change_credentials(decide)
-    former = decisions.find(parts.bus.loaded_credentials(), credential_id)
+    former = decisions.find(await parts.bus.credentials(), credential_id)
     return RotatedCredential(made=made_credential(kept, made.key, now), former=credential(former, now))
 
 
@@ -116,10 +117,10 @@ async def revoke_credential(
 ) -> Credential:
     """Take a credential out of force at once, also for sessions that are there. It stays in the list."""
     now = time.time()
-    known = decisions.find(parts.bus.loaded_credentials(), credential_id)
+    known = decisions.find(await parts.bus.credentials(), credential_id)
     async with written_down(parts, who, "credential.revoked", known.endpoint, http, details=said_of(known)):
         await parts.bus.change_credentials(lambda live: decisions.revoke(live, credential_id, now))
-    return credential(decisions.find(parts.bus.loaded_credentials(), credential_id), now)
+    return credential(decisions.find(await parts.bus.credentials(), credential_id), now)
 
 
 @router.delete("/{credential}", responses=answers(401, 403, 404, 409, 422, 503))
@@ -130,13 +131,8 @@ async def delete_credential(
     that is open.
     """
     now = time.time()
-    known = decisions.find(parts.bus.loaded_credentials(), credential_id)
-    decisions.forget(parts.bus.loaded_credentials(), credential_id, now)
+    known = decisions.find(await parts.bus.credentials(), credential_id)
+    decisions.forget(await parts.bus.credentials(), credential_id, now)
     async with written_down(parts, who, "credential.deleted", known.endpoint, http, details=said_of(known)):
         await parts.bus.change_credentials(lambda live: decisions.forget(live, credential_id, now))
     return credential(known, now)
-
-
-def said_of(one: AnyCredential) -> Mapping[str, object]:
-    """What the audit has of a credential: no key, not even as it is sealed."""
-    return one.model_dump(mode="json", include={"id", "type", "identity", "subject", "not_before", "expires_at"})
