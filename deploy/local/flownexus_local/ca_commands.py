@@ -20,7 +20,7 @@ from flownexus_local.credential_client import CredentialClient
 from flownexus_local.errors import CannotRun
 from flownexus_local.instance import Instance, is_running
 from flownexus_local.options import DEFAULT_FOLDER, Folder
-from flownexus_local.pki import CA, SERVER, Kept, Pki, key_of, read_certificate
+from flownexus_local.pki import CA, SERVER, Kept, Pki, key_of, read_certificate, read_request
 from flownexus_local.terminal import away
 
 MAX_DAYS = 36_500
@@ -38,7 +38,7 @@ def init(days: Days = CA_DAYS, folder: Folder = DEFAULT_FOLDER) -> None:
     """Make a CA. Whoever has pki/ca.key makes devices: keep a copy of it, and none where it is not needed."""
     pki = Pki(Instance(folder).folder)
     made = certificates.make_ca(days, datetime.now(UTC))
-    pki.write(pki.folder / CA, made)
+    pki.write(pki.folder / CA, made.certificate, made.key_pem)
     _say(pki.folder / CA, made.certificate)
 
 
@@ -59,7 +59,7 @@ def server(
     made = certificates.make_server(pki.ca(), names, days, datetime.now(UTC))
     if renew and pem.exists():
         pki.put_aside(pem)
-    pki.write(pem, made)
+    pki.write(pem, made.certificate, made.key_pem)
     _say(pem, made.certificate)
     if is_running(folder):
         out.print("the gateway shows it once the system was stopped and started again", markup=False)
@@ -73,23 +73,31 @@ def device(
     renew: Annotated[
         bool, typer.Option("--renew", help="The one that is there counts until the device has used the next.")
     ] = False,
+    csr: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM file: the request of a device that keeps its own key."),
+    ] = None,
     files_only: FilesOnly = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Make the certificate of a device, and its credential at the api, which ends when the certificate does."""
-    pki = Pki(Instance(folder).folder)
-    pem = pki.device_pem(endpoint)
-    made = certificates.make_device(pki.ca(), endpoint, days, datetime.now(UTC))
+    pki, now = Pki(Instance(folder).folder), datetime.now(UTC)
+    pem, key_pem = pki.device_pem(endpoint), None
+    if csr is None:
+        made = certificates.make_device(pki.ca(), endpoint, days, now)
+        certificate, key_pem = made.certificate, made.key_pem
+    else:
+        certificate = certificates.sign_device(pki.ca(), read_request(csr), endpoint, days, now)
     former = read_certificate(pem) if renew and pem.exists() else None
     if former is None:
         _refuse_known(pem)
     if not files_only:
         with CredentialClient(folder) as api:
-            _make_credential(api, endpoint, made.certificate, former)
+            _make_credential(api, endpoint, certificate, former)
     if former is not None:
         pki.put_aside(pem)
-    pki.write(pem, made)
-    _say(pem, made.certificate)
+    pki.write(pem, certificate, key_pem)
+    _say(pem, certificate)
 
 
 @ca_app.command("revoke")
@@ -179,7 +187,8 @@ def _refuse_known(pem: Path) -> None:
 
 
 def _say(pem: Path, certificate: x509.Certificate) -> None:
-    out.print(f"{pem} and {key_of(pem).name}, until {certificate.not_valid_after_utc:%Y-%m-%d}", markup=False)
+    key = f" and {key_of(pem).name}" if key_of(pem).exists() else ""
+    out.print(f"{pem}{key}, until {certificate.not_valid_after_utc:%Y-%m-%d}", markup=False)
 
 
 def _end(kept: Kept, now: datetime) -> str:

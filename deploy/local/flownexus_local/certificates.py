@@ -24,6 +24,9 @@ EARLY = timedelta(hours=1)
 MAX_COMMON_NAME = 64
 """Characters. RFC 5280, A.1, ub-common-name."""
 
+CURVES = ("secp256r1", "secp384r1")
+"""Of the keys that the gateway takes."""
+
 CA_DAYS, SERVER_DAYS, DEVICE_DAYS = 3650, 730, 730
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
@@ -37,13 +40,13 @@ class Issued(NamedTuple):
     key: ec.EllipticCurvePrivateKey
 
     @property
-    def pem(self) -> str:
-        return self.certificate.public_bytes(Encoding.PEM).decode()
-
-    @property
     def key_pem(self) -> str:
         """In PKCS #8, not encrypted."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def pem_of(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def make_ca(days: float, now: datetime) -> Issued:
@@ -51,7 +54,7 @@ def make_ca(days: float, now: datetime) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _common_name(f"Flow Nexus CA {secrets.token_hex(4)}")
     builder = (
-        _builder(name, name, key, now, now + timedelta(days=days))
+        _builder(name, name, key.public_key(), now, now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(True, 0), critical=True)
         .add_extension(_usage(is_ca=True), critical=True)
     )
@@ -60,14 +63,33 @@ def make_ca(days: float, now: datetime) -> Issued:
 
 def make_server(ca: Issued, names: Sequence[str], days: float, now: datetime) -> Issued:
     """What the gateway shows devices: its host names and addresses. Raises CannotRun."""
+    key = ec.generate_private_key(ec.SECP256R1())
     alternatives = [_host(name) for name in names]
-    return _issue(ca, names[0], alternatives, ExtendedKeyUsageOID.SERVER_AUTH, days, now)
+    certificate = _issue(
+        ca, key.public_key(), names[0], alternatives, ExtendedKeyUsageOID.SERVER_AUTH, _end(ca, days, now), now
+    )
+    return Issued(certificate, key)
 
 
 def make_device(ca: Issued, endpoint: str, days: float, now: datetime) -> Issued:
     """Of one endpoint: its common name, and a URI where the name is one. Raises CannotRun."""
-    alternatives = [x509.UniformResourceIdentifier(endpoint)] if _URI.fullmatch(endpoint) else []
-    return _issue(ca, endpoint, alternatives, ExtendedKeyUsageOID.CLIENT_AUTH, days, now)
+    key = ec.generate_private_key(ec.SECP256R1())
+    return Issued(_of_device(ca, key.public_key(), endpoint, days, now), key)
+
+
+def sign_device(
+    ca: Issued, request: x509.CertificateSigningRequest, endpoint: str, days: float, now: datetime
+) -> x509.Certificate:
+    """The same for a key that the device made and keeps. Raises CannotRun."""
+    key = request.public_key()
+    if not request.is_signature_valid:
+        raise CannotRun("the request is not signed by its own key")
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in CURVES:
+        raise CannotRun(f"the request has a key that the gateway does not take: make one of {' or '.join(CURVES)}")
+    named = [str(attribute.value) for attribute in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if named not in ([], [endpoint]):
+        raise CannotRun(f"the request is that of {', '.join(map(repr, named))}, not of {endpoint!r}")
+    return _of_device(ca, key, endpoint, days, now)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -81,21 +103,31 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(found[0].value) if found else ""
 
 
-def _issue(  # noqa: PLR0917 - what a certificate states
-    ca: Issued,
-    name: str,
-    alternatives: Sequence[x509.GeneralName],
-    purpose: x509.ObjectIdentifier,
-    days: float,
-    now: datetime,
-) -> Issued:
+def _of_device(
+    ca: Issued, key: ec.EllipticCurvePublicKey, endpoint: str, days: float, now: datetime
+) -> x509.Certificate:
+    alternatives = [x509.UniformResourceIdentifier(endpoint)] if _URI.fullmatch(endpoint) else []
+    return _issue(ca, key, endpoint, alternatives, ExtendedKeyUsageOID.CLIENT_AUTH, _end(ca, days, now), now)
+
+
+def _end(ca: Issued, days: float, now: datetime) -> datetime:
     end = ca.certificate.not_valid_after_utc
     if end <= now:
         raise CannotRun(f"the CA has expired on {end:%Y-%m-%d}: make another one in another folder")
-    key = ec.generate_private_key(ec.SECP256R1())
-    issuer = ca.certificate.subject
+    return min(end, now + timedelta(days=days))
+
+
+def _issue(  # noqa: PLR0917 - what a certificate states
+    ca: Issued,
+    key: ec.EllipticCurvePublicKey,
+    name: str,
+    alternatives: Sequence[x509.GeneralName],
+    purpose: x509.ObjectIdentifier,
+    end: datetime,
+    now: datetime,
+) -> x509.Certificate:
     builder = (
-        _builder(_common_name(name), issuer, key, now, min(end, now + timedelta(days=days)))
+        _builder(_common_name(name), ca.certificate.subject, key, now, end)
         .add_extension(x509.BasicConstraints(False, None), critical=True)
         .add_extension(_usage(is_ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -103,22 +135,21 @@ def _issue(  # noqa: PLR0917 - what a certificate states
     )
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-    return Issued(builder.sign(ca.key, SHA256()), key)
+    return builder.sign(ca.key, SHA256())
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, end: datetime
 ) -> x509.CertificateBuilder:
-    public = key.public_key()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(public)
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - EARLY)
         .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from flownexus_local.certificates import Issued, common_name
+from flownexus_local.certificates import Issued, common_name, pem_of
 from flownexus_local.errors import CannotRun
 from flownexus_local.private_files import create_private
 from flownexus_schemas.credentials import SOON_DAYS
@@ -84,15 +84,16 @@ class Pki:
             name = f"{name[:MAX_FILE_NAME]}-{hashlib.sha256(endpoint.encode()).hexdigest()[:16]}"
         return self.folder / DEVICES / f"{name}.pem"
 
-    def write(self, pem: Path, issued: Issued) -> None:
-        """A certificate and its key, both or none; what is there stays."""
-        key = key_of(pem)
+    def write(self, pem: Path, certificate: x509.Certificate, key_pem: str | None) -> None:
+        """A certificate and its key, where it is here; both or none, and what is there stays."""
         try:
             for folder in (self.folder, pem.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            create_private(pem, issued.pem)
+            create_private(pem, pem_of(certificate))
+            if key_pem is None:
+                return
             try:
-                create_private(key, issued.key_pem)
+                create_private(key_of(pem), key_pem)
             except OSError:
                 pem.unlink()
                 raise
@@ -148,3 +149,11 @@ def read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path} is not a certificate in PEM that can be read: {error}") from None
+
+
+def read_request(path: Path) -> x509.CertificateSigningRequest:
+    """A certificate signing request in PEM. Raises CannotRun."""
+    try:
+        return x509.load_pem_x509_csr(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CannotRun(f"{path} is not a certificate signing request in PEM that can be read: {error}") from None

@@ -196,5 +196,29 @@ def test_openssl_finds_the_certificates_in_order(terminal: Terminal, folder: Pat
     assert "".join(shown).count("CA:FALSE") == 2
 
 
+def test_a_device_keeps_its_key_and_has_its_request_signed(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
+    terminal.run("ca", "init")
+    key, request = str(tmp_path / "own.key"), str(tmp_path / "own.csr")
+
+    def new(*kind: str) -> None:
+        made = openssl("req", "-new", *kind, "-nodes", "-keyout", key, "-subj", "/CN=pump-1", "-out", request)
+        assert made.returncode == 0, made.stderr
+
+    def signed(endpoint: str, of: str = request, expected: int = 0) -> str:
+        return terminal.run("ca", "device", endpoint, "--csr", of, "--files-only", expected=expected)
+
+    new("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    assert "the request is that of 'pump-1', not of 'pump-2'" in signed("pump-2", expected=2)
+    assert "devices/pump-1.pem, until" in signed("pump-1")
+    assert [path.name for path in (folder / "pki/devices").iterdir()] == ["pump-1.pem"]
+    ca, pem = str(folder / "pki/ca.pem"), str(pem_of(folder, "pump-1"))
+    assert openssl("verify", "-x509_strict", "-CAfile", ca, "-purpose", "sslclient", pem).returncode == 0
+    of_certificate = openssl("x509", "-in", pem, "-noout", "-pubkey").stdout
+    assert of_certificate == openssl("pkey", "-in", key, "-pubout").stdout != ""
+    assert "not a certificate signing request" in signed("pump-1", key, expected=2)
+    new("-newkey", "rsa:2048")
+    assert "make one of secp256r1 or secp384r1" in signed("pump-1", expected=2)
+
+
 def openssl(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, *words], check=False, capture_output=True, text=True)
