@@ -88,7 +88,7 @@ async def test_a_file_with_a_line_that_cannot_be_taken_changes_nothing_and_one_o
 async def test_keys_are_sealed_anew_under_another_key_and_open_with_that_alone(
     js: JetStreamContext, service: ServiceFactory, database_url: str
 ) -> None:
-    old, new = "the first key of the tests, and long", "quite another key, of later times"
+    old, new = "the first key of the tests and long enough", "quite another key of later times"
     bucket = await js.key_value(Bucket.CREDENTIALS)
     for number in range(1001):
         id_, sealer = f"c{number}", Sealer(SecretStr(old), CREDENTIALS)
