@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from flownexus_schemas.database_role import DatabaseRole
 from flownexus_schemas.tables import accounts
+from flownexus_schemas.tables.audit_outcomes import ADD_OUTCOME
 from flownexus_schemas.tables.audit_retention import FORGET_AUDIT
 from flownexus_schemas.tables.base import Base
 from flownexus_schemas.tables.operations import Firmware
@@ -57,7 +58,9 @@ def apply(connection: Connection) -> None:
         if changed := sorted(written[role] - WRITTEN_ONCE):
             connection.execute(text(f"grant update, delete on {', '.join(map(quote, changed))} to {name}"))
     if DatabaseRole.API in known:
-        connection.execute(text(f"grant execute on function {FORGET_AUDIT}() to {quote(DatabaseRole.API)}"))
+        api = quote(DatabaseRole.API)
+        connection.execute(text(f"grant execute on function {FORGET_AUDIT}() to {api}"))
+        connection.execute(text(f"grant execute on function {ADD_OUTCOME}(bigint[], jsonb) to {api}"))
 
 
 def provide(connection: Connection, passwords: Mapping[DatabaseRole, str]) -> None:

@@ -11,7 +11,7 @@ from alembic.config import Config
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 from flownexus_schemas.database_role import DatabaseRole
-from flownexus_schemas.tables import audit_retention, roles, timescale
+from flownexus_schemas.tables import audit_outcomes, audit_retention, roles, timescale
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -41,6 +41,7 @@ def upgrade(database_url: str, retention: timedelta | None = None, audit_kept_fo
         command.upgrade(config, "head")
         timescale.apply(connection, retention)
         audit_retention.apply(connection, audit_kept_for)
+        audit_outcomes.apply(connection)
         roles.apply(connection)
 
 

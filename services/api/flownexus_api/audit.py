@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import Request
-from sqlalchemy import Insert, update
+from sqlalchemy import Insert, text
 
 from flownexus_api.access import Person, address_of
 from flownexus_api.audit_entry import audit_entry
@@ -15,8 +16,11 @@ from flownexus_api.database import database_errors
 from flownexus_api.parts import Parts
 from flownexus_schemas.errors import FlowNexusError, Unavailable
 from flownexus_schemas.tables import AuditEntry
+from flownexus_schemas.tables.audit_outcomes import ADD_OUTCOME
 
 log = structlog.get_logger(__name__)
+
+ADD = f"select {ADD_OUTCOME}(cast(:entries as bigint[]), cast(:outcome as jsonb))"
 
 
 def entry_of(
@@ -45,11 +49,11 @@ async def write_down(
 async def add_outcome(parts: Parts, entry: int | Sequence[int], outcome: Mapping[str, str]) -> None:
     """Add what came of it. Where the database has gone, the caller still gets the answer."""
     entries = [entry] if isinstance(entry, int) else entry
-    added = AuditEntry.details.concat(dict(outcome))
+    added = {"entries": list(entries), "outcome": json.dumps(dict(outcome))}
     try:
         with database_errors():
             async with parts.engine.begin() as connection:
-                await connection.execute(update(AuditEntry).where(AuditEntry.id.in_(entries)).values(details=added))
+                await connection.execute(text(ADD), added)
     except Unavailable:
         log.error("audit.outcome_lost", entries=entries, **outcome)
 

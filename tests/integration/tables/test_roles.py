@@ -70,6 +70,22 @@ def test_the_api_adds_to_the_audit_and_neither_changes_nor_deletes_it(database_u
         assert not may(connection, "truncate {}", "audit_entry")
 
 
+def test_the_api_adds_what_came_of_something_and_replaces_nothing_that_the_audit_has(database_url: str) -> None:
+    with psycopg.connect(as_role(database_url, DatabaseRole.API), autocommit=True) as connection:
+        connection.execute(
+            """insert into audit_entry (actor, action, details, time) values
+            ('ada', 'one', '{"path": "3/0/4"}', now()), ('ada', 'two', null, now()),
+            ('ada', 'three', null, now() - interval '61 minutes'), ('ada', 'four', null, now())"""
+        )
+        connection.execute("""select add_audit_outcome(array[1, 2, 3], '{"code": "2.04", "path": "3/0/5"}')""")
+        assert connection.execute("select action, details from audit_entry order by id").fetchall() == [
+            ("one", {"path": "3/0/4", "code": "2.04"}),
+            ("two", {"path": "3/0/5", "code": "2.04"}),
+            ("three", None),
+            ("four", None),
+        ]
+
+
 @pytest.mark.parametrize(("kept_for", "left"), [(None, ["old", "new"]), (timedelta(days=30), ["new"])])
 def test_the_audit_is_kept_for_as_long_as_the_owner_said(
     database_url: str, kept_for: timedelta | None, left: list[str]
