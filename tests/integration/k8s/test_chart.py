@@ -278,12 +278,12 @@ def test_the_address_of_a_device_reaches_the_gateway(least: Rendered) -> None:
     service = least.of("Service")["flownexus-gateway"]["spec"]
     assert (service["type"], service["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
     assert service["sessionAffinity"] == "ClientIP"
-    assert {(port["port"], port["protocol"]) for port in service["ports"]} == {(5684, "UDP")}
+    assert {(port["port"], port["protocol"]) for port in service["ports"]} == {(5684, "UDP"), (5784, "UDP")}
 
 
 def test_plain_coap_is_there_only_where_it_is_let_in(whole: Rendered) -> None:
     ports = {port["port"] for port in whole.of("Service")["flownexus-gateway"]["spec"]["ports"]}
-    assert ports == {5683, 5684}
+    assert ports == {5683, 5684, 5783, 5784}
 
 
 def test_each_pod_is_picked_by_one_policy_and_one_budget(whole: Rendered) -> None:

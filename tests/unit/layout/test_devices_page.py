@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "devices.md").read_text()
-FILES = dict(re.findall(r"^\| ([A-Z]) \| `(tests/[\w/.]+)` \|$", PAGE, re.MULTILINE))
-NAMED = re.findall(r"`([A-Z])::(\w+)`", PAGE)
+FILES = dict(re.findall(r"^\| ([A-Z]{1,2}) \| `(tests/[\w/.]+)` \|$", PAGE, re.MULTILINE))
+NAMED = re.findall(r"`([A-Z]{1,2})::(\w+)`", PAGE)
 
 
 def names_in(path: str) -> set[str]:
