@@ -149,6 +149,8 @@ def test_each_service_starts_with_what_it_is_told(
         "http": getattr(settings, f"{service}_port", None),
         "coap": getattr(settings, "coap_port", None),
         "coaps": getattr(settings, "coaps_port", None),
+        "bootstrap-coap": getattr(settings, "bootstrap_coap_port", None),
+        "bootstrap-coaps": getattr(settings, "bootstrap_coaps_port", None),
     }
     assert listening == {name: told[name] for name in listening}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
