@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from flownexus_api.value_check import fitting
-from flownexus_runtime.sealing import Sealer
+from flownexus_runtime.sealing import NotOpened, Sealer
 from flownexus_schemas.bootstrap.configuration import (
     BootstrapConfiguration,
     BootstrapProfile,
@@ -145,13 +145,24 @@ def _account(
 ) -> dict[str, Any]:
     keyed = _keyed(given)
     fields = _fields(given, keyed.certificate)
-    if keyed.key is None:
-        fields["sealed_key"] = next((one.sealed_key for one in former if _is_the_same(one, fields)), None)
-        return fields
+    binding = account_binding(endpoint, given.short_server_id, given.uri)
+    key = keyed.key
+    if key is None:
+        kept = next((one.sealed_key for one in former if _is_the_same(one, fields)), None)
+        if kept is None or sealer is None or sealer.is_current(kept):
+            return {**fields, "sealed_key": kept}
+        key = _opened(sealer, kept, binding)
     if sealer is None:
         raise Unavailable("No key can be kept: FLOWNEXUS_CREDENTIALS_KEY is not set for the API.")
-    fields["sealed_key"] = sealer.seal(keyed.key, account_binding(endpoint, given.short_server_id, given.uri))
-    return fields
+    return {**fields, "sealed_key": sealer.seal(key, binding)}
+
+
+def _opened(sealer: Sealer, sealed: str, binding: bytes) -> bytes:
+    """A key that was sealed with a former key of ours, to be sealed with the present one."""
+    try:
+        return sealer.open(sealed, binding)
+    except NotOpened as error:
+        raise InvalidRequest(f"servers.key: the one that was given before cannot be kept: {error}; give it.") from error
 
 
 def _is_the_same(one: ServerAccount, fields: dict[str, Any]) -> bool:
