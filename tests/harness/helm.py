@@ -5,6 +5,7 @@ Run as a program of its own: Helm is Go, whose runtime stays out of the tests' p
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -51,8 +52,13 @@ def need_helm() -> None:
 
 
 def render(values: dict[str, Any], name: str = "flownexus") -> Rendered:
-    """`helm template`. Raises Refused with Helm's words."""
-    answer = _run("render", values, name)
+    """`helm template`; not to be changed, as each is rendered once. Raises Refused with Helm's words."""
+    return _rendered(json.dumps(values, sort_keys=True), name)
+
+
+@functools.cache
+def _rendered(values: str, name: str) -> Rendered:
+    answer = _run("render", json.loads(values), name)
     if "refused" in answer:
         raise Refused(answer["refused"])
     notes = next(text for path, text in answer["rendered"].items() if path.endswith("NOTES.txt"))
@@ -74,24 +80,36 @@ def lint(values: dict[str, Any]) -> list[str]:
     return [str(one) for one in [*(one["error"] for one in found["messages"] if one["severity"] > 1), *found["errors"]]]
 
 
+def close() -> None:
+    """End the program, if it runs."""
+    if _Program.running is not None:
+        _Program.running.communicate()
+        _Program.running = None
+
+
+class _Program:
+    """One process for all that a run of the tests asks: it takes longer to load than to answer."""
+
+    running: subprocess.Popen[str] | None = None
+
+
 def _run(what: str, values: dict[str, Any], name: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, __file__, what, name],
-        input=json.dumps(values),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    if _Program.running is None:
+        _Program.running = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    program = _Program.running
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(json.dumps([what, values, name]) + "\n")
+    program.stdin.flush()
+    answer: dict[str, Any] = json.loads(program.stdout.readline())
     return answer
 
 
-def _main(what: str, name: str) -> dict[str, Any]:
+def _answer(what: str, values: dict[str, Any], name: str) -> dict[str, Any]:
     import helm_python
 
-    values = json.load(sys.stdin)
     if what in {"install", "upgrade"}:
         return _at_a_server(what, values.pop("server"), values.pop("token"), values, name)
     if what == "lint":
@@ -119,4 +137,5 @@ def _at_a_server(what: str, server: str, token: str, values: dict[str, Any], nam
 
 
 if __name__ == "__main__":
-    print(json.dumps(_main(*sys.argv[1:])))
+    for line in sys.stdin:
+        print(json.dumps(_answer(*json.loads(line))), flush=True)
