@@ -79,7 +79,7 @@ class Attempts:
         self._begun.add(operation.id)
         reconnects = self._client.stats["reconnects"]
         is_registered = partial(self._listeners.is_registered, operation.endpoint)
-        asked_at = time.time()
+        asked_at, generation = time.time(), self._listeners.generation(operation.endpoint)
         async with self._watch.replaced(way.gateway) as replaced:
             asking = asyncio.ensure_future(ask(self._client, way.gateway, operation, timeout_s, is_registered))
             replacing = asyncio.create_task(replaced.wait())
@@ -105,8 +105,10 @@ class Attempts:
                 del self._waiting[operation.id]
         self._pauses.worked(way.gateway)
         if isinstance(happening, Unanswered | GivenUp | NotSent):
-            # One that woke up while it was waited for is asked again in the time that it is awake.
-            self._listeners.silent(operation.endpoint, time.time() if way.asleep_s is None else asked_at)
+            # One that woke up while it was waited for is asked again in the time that it is awake; one that registered
+            # anew, at once.
+            was_heard = way.asleep_s is not None or self._listeners.generation(operation.endpoint) != generation
+            self._listeners.silent(operation.endpoint, asked_at if was_heard else time.time())
         return happening
 
     async def _after_all(self, operation: Operation, kept: asyncio.Future[KeptAnswer], reconnects: int) -> Happening:

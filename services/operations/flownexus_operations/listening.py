@@ -38,6 +38,7 @@ class Listener:
     """
 
     gateway: str
+    generation: int
     queue_mode: bool
     awake_window_s: float
     answers_asleep_within_s: float | None
@@ -80,6 +81,11 @@ class Listeners:
     def is_registered(self, endpoint: str) -> bool:
         """Whether a registration of it is stored."""
         return endpoint in self._by_endpoint
+
+    def generation(self, endpoint: str) -> int | None:
+        """Of its registration, another one each time that it registers; None where it is not registered."""
+        listener = self._by_endpoint.get(endpoint)
+        return None if listener is None else listener.generation
 
     def gateways(self) -> set[str]:
         """Those that hold a registration."""
@@ -131,6 +137,7 @@ class Listeners:
         is_heard = known is None or stored.last_seen_at > known.registered_or_updated
         self._by_endpoint[endpoint] = Listener(
             gateway=registration.gateway,
+            generation=stored.generation,
             queue_mode=registration.queue_mode,
             awake_window_s=registration.awake_window_s,
             answers_asleep_within_s=registration.answers_asleep_within_s,

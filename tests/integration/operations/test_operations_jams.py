@@ -225,6 +225,24 @@ async def test_a_device_that_comes_again_and_again_during_an_attempt_is_asked_on
     await silence(device, 1.0)
 
 
+async def test_a_device_that_restarts_during_an_attempt_is_asked_again_as_soon_as_it_is_back(
+    device: LockstepDevice, operations: ServiceProcess, asked: Asked
+) -> None:
+    """It has another port, and forgot what it was asked."""
+    device.register(LINKS)
+    name = await asked.ask(WRITE.model_copy(update={"timeout_s": 93.0}))
+
+    def restart() -> None:
+        device.expect_request(PUT, "1/0/1")
+        device.move()
+        device.register(LINKS)
+        device.answer(device.expect_request(PUT, "1/0/1", 15), CHANGED)
+
+    await served(restart)
+    ended = await asked.ends(name)
+    assert (ended.status, ended.attempts) == (OperationStatus.CONFIRMED, 2)
+
+
 async def test_what_a_busy_gateway_cannot_send_in_time_is_not_sent_after_it(
     js: JetStreamContext, device: LockstepDevice, operations: ServiceProcess, asked: Asked
 ) -> None:
