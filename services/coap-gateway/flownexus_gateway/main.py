@@ -302,6 +302,7 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     ]
 
     await publisher.start()
+    await handover.start()
     for bucket in buckets:
         if bucket is buckets[-1] and sessions is not None:
             log.info("dtls.sessions_taken_up", sessions=await sessions.load())
@@ -314,7 +315,6 @@ async def _serve_devices(  # noqa: PLR0915 - the parts put together, and taken a
     forever = (expiry.run(), saver.run(), server.sweep(), rotations.run())
     tasks = [asyncio.create_task(one) for one in forever]
     await handing_over.start()
-    await handover.start()
     await commands.start()
     await profile_server.start()
     if sockets.plain is not None:

@@ -47,12 +47,14 @@ def profile() -> ObservationProfile:
     return TEMPERATURE
 
 
-async def ask(js: JetStreamContext, endpoint: str = "device-1") -> asyncio.Task[CommandAnswer | CommandFailure]:
+async def ask(
+    js: JetStreamContext, endpoint: str = "device-1", gateway_id: str = "gw-1"
+) -> asyncio.Task[CommandAnswer | CommandFailure]:
     """Ask a device for 3/0/0, over the bus."""
     command = ReadResource(endpoint=endpoint, path="3/0/0", timeout_s=5).model_dump_json().encode()
 
     async def request() -> CommandAnswer | CommandFailure:
-        reply = await js._nc.request(gateway_request("gw-1"), command, timeout=10)
+        reply = await js._nc.request(gateway_request(gateway_id), command, timeout=10)
         return answer_adapter.validate_json(reply.data)
 
     task = asyncio.create_task(request())

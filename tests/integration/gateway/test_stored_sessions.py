@@ -198,6 +198,39 @@ async def test_another_gateway_understands_the_first_record_and_both_never_use_a
     assert metric(secure_gateway, handshakes) + metric(second_gateway, handshakes) == 1
 
 
+async def test_a_request_that_comes_while_the_session_goes_to_another_gateway_is_answered(
+    js: JetStreamContext, secure_gateway: ServiceProcess, second_gateway: ServiceProcess,
+    credentials: CredentialBucket, secure_device: NewDevice,
+) -> None:  # fmt: skip
+    """The gateway that had it is asked, at the moment at which a record comes to the other one."""
+    await credentials.psk("device-1")
+    client = secure_device(cid=b"").connect()
+    token = observed(client, LINKS)
+    await kept(js)
+    ports = [int(one.env["FLOWNEXUS_COAPS_PORT"]) for one in (secure_gateway, second_gateway)]
+    answered: set[bytes] = set()
+    for sequence in range(1, 13):
+        client.server = ("127.0.0.1", ports[sequence % 2])
+        answer = await ask(js, gateway_id=("gw-2", "gw-1")[sequence % 2])
+        notification = client.notification(token, sequence, TLV_21_5)
+        client.send(notification)
+        await asyncio.to_thread(_serve, client, notification, answered)
+        told = await answer
+        assert isinstance(told, CommandAnswer), told
+
+
+def _serve(client: SecureDevice, notification: bytes, answered: set[bytes]) -> None:
+    """Answer requests until there was a new one and the notification is acknowledged."""
+    before, is_acknowledged = len(answered), False
+    while len(answered) == before or not is_acknowledged:
+        heard = client.receive()
+        if is_ack(heard, notification):
+            is_acknowledged = True
+        elif heard.code == GET:
+            client.answer(heard, payload=b"Acme", content_format=TEXT)
+            answered.add(heard.token)
+
+
 async def _acknowledged(client: SecureDevice, notification: bytes) -> None:
     """A device sends again what got no answer; one datagram can meet the moment at which a gateway loses it."""
     for _ in range(4):

@@ -149,7 +149,12 @@ class CommandServer:
             await self._settled(command.endpoint)
             if (passed_on := await self._passing_on.reply(message, command)) is not None:
                 return passed_on
-            answer = await self._carry_out(command)
+            try:
+                answer = await self._carry_out(command)
+            except NotReachable:
+                if (passed_on := await self._passing_on.reply(message, command, has_moved=True)) is not None:
+                    return passed_on
+                raise
             await self._kept_answers.keep(command, answer)
         except ValidationError as error:
             answer = CommandFailure(error="invalid", reason=f"not a command: {error.errors()[0]['msg']}")

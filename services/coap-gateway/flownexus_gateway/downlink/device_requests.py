@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -28,6 +29,10 @@ AFTER_WAKING_S = 10.0
 """A device that is heard while a request waits for it acknowledges that within this, or never got it: a NAT forgot its
 port, or the network kept nothing. The rest of its awake window is for another attempt.
 """
+
+
+MOVES_S = 2.0
+"""Seconds for which a request waits for the registration to follow a session that went on at another gateway."""
 
 
 class NotSent(FlowNexusError):
@@ -89,6 +94,7 @@ class DeviceRequests:
     ) -> DeviceAnswer:
         await _take_turn(live, send_by)
         try:
+            await _moved(live)
             if not live.peer.is_reachable:
                 metrics.DEVICE_REQUESTS.labels("unreachable").inc()
                 raise NotReachable("it has no DTLS session here: it makes one when it next speaks")
@@ -139,6 +145,17 @@ class DeviceRequests:
             heard.cancel()
             asked.cancel()
             await asyncio.gather(asked, heard, return_exceptions=True)
+
+
+async def _moved(live: LiveRegistration) -> None:
+    """Where its session is at another gateway, wait until the registration is there too, or the session back here."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MOVES_S):
+            while True:
+                await live.peer.ready()
+                if live.peer.is_reachable or not live.peer.is_elsewhere:
+                    return
+                await live.next_sign_of_life().wait()
 
 
 def require_time(send_by: float | None) -> float | None:

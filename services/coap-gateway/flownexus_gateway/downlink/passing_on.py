@@ -17,7 +17,11 @@ from flownexus_schemas.commands import Command
 log = structlog.get_logger(__name__)
 
 PASSED_ON_BY = "Flownexus-Passed-On-By"
-"""Header of a command that was passed on: it is not passed on again, so two gateways in doubt make no circle."""
+"""Header of a command that was passed on: by which gateways. It is not passed on again, so that two gateways in doubt
+make no circle, but where its device went on at another gateway while it waited.
+"""
+
+MAX_PASSED_ON = 4
 
 QUEUE_S = 30.0
 """Seconds that a command may wait at the other gateway for those before it to the same device."""
@@ -29,13 +33,16 @@ class PassingOn:
     def __init__(self, client: Client, table: RegistrationTable, gateway_id: str) -> None:
         self._client, self._table, self._gateway_id = client, table, gateway_id
 
-    async def reply(self, message: Msg, command: Command) -> Outgoing | None:
+    async def reply(self, message: Msg, command: Command, *, has_moved: bool = False) -> Outgoing | None:
         """The reply of the gateway that the device spoke to last; None where that is this one, where nobody listens
-        there, or where the command was passed on before. Raises NoAnswer where the reply does not come: the device may
-        have been asked.
+        there, or where the command was passed on before; `has_moved`: the device was here, and is there now. Raises
+        NoAnswer where the reply does not come: the device may have been asked.
         """
         live = self._table.of_endpoint(command.endpoint)
-        if live is None or live.registration.gateway == self._gateway_id or PASSED_ON_BY in (message.headers or {}):
+        by = [name for name in (message.headers or {}).get(PASSED_ON_BY, "").split(",") if name]
+        if live is None or live.registration.gateway == self._gateway_id:
+            return None
+        if len(by) >= (MAX_PASSED_ON if has_moved else 1):
             return None
         other = live.registration.gateway
         try:
@@ -43,7 +50,7 @@ class PassingOn:
                 subjects.gateway_request(other),
                 message.data,
                 timeout=command.timeout_s + command.goes_on_s + QUEUE_S,
-                headers={**(message.headers or {}), PASSED_ON_BY: self._gateway_id},
+                headers={**(message.headers or {}), PASSED_ON_BY: ",".join([*by, self._gateway_id])},
             )
         except NoRespondersError:
             # It is gone; its devices may be reached from here.

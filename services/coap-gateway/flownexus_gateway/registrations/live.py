@@ -128,7 +128,7 @@ class LiveRegistration:
         """Take over what another gateway stored of the same registration."""
         if stored.last_seen_at > self.stored.last_seen_at or stored.registration.gateway != self.registration.gateway:
             self.stirred()
-        self.stored, self.peer, self.revision = stored, peer, revision
+        self.stored, self.peer, self.revision, self.is_claimed = stored, peer, revision, False
         self.seen_after_answer |= stored.is_observed or stored.last_seen_at > stored.registered_at
         self._read_links()
 

@@ -152,7 +152,7 @@ class RegistrationStore:
             self._add(stored, revision)
             if live is not None:
                 self.on_lost(live)
-        elif live.is_claimed:
+        elif live.is_claimed and not live.peer.is_elsewhere:
             live.claim(stored, revision)
             self._table.set_tokens(live)
         elif self._own_loaded and stored.registration.gateway == live.registration.gateway == self._gateway_id:

@@ -71,6 +71,14 @@ class Peer(EndpointAddress):
         return True
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether another gateway can send there, so that its registration is about to be held by that one."""
+        return False
+
+    async def ready(self) -> None:
+        """Wait until something can be sent there, or nothing can any more."""
+
+    @property
     def origin(self) -> str:
         """Where answers to what it was asked may come from: any port of its host, as a NAT gives it another one between
         any two datagrams, or any session of the endpoint that DTLS authenticated.
@@ -148,6 +156,13 @@ class MovedPeer(Peer):
     @property
     def is_reachable(self) -> bool:
         return self.now.is_reachable
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return self.now.is_elsewhere
+
+    async def ready(self) -> None:
+        await self.now.ready()
 
 
 class AbsentPeer(Peer):

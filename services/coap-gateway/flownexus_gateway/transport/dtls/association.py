@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable
 
 from flownexus_gateway import metrics
@@ -14,7 +15,7 @@ LOW = 128
 """So few numbers of records left, more are wanted."""
 
 MAX_WAITING = 8
-"""Datagrams that wait for numbers; after a restart the first answers do."""
+"""Datagrams that wait for numbers, as the first answers after a restart do; or, of those that came, for the session."""
 
 OnLow = Callable[["Association"], None]
 
@@ -22,7 +23,7 @@ OnLow = Callable[["Association"], None]
 class Association(Peer):
     """Equal to itself alone: where its address changes, it stays the same peer. `heard_at` in Unix seconds.
 
-    `is_leaving`: another gateway is about to have it, so nothing that comes is taken any more.
+    `is_leaving`: another gateway is about to have it, so what comes meanwhile is `postponed`.
     """
 
     __slots__ = (
@@ -31,8 +32,11 @@ class Association(Peer):
         "heard_at",
         "id",
         "is_leaving",
+        "is_moved",
+        "numbers_came",
         "on_low",
         "path",
+        "postponed",
         "revision",
         "session",
         "waiting",
@@ -42,10 +46,12 @@ class Association(Peer):
         super().__init__(path.socket_address, path.local, path.transmit)
         self.session, self.authenticated, self.path = session, authenticated, path
         self.heard_at = now
-        self.ended = self.is_leaving = False
+        self.ended = self.is_leaving = self.is_moved = False
+        self.postponed: list[Callable[[], None]] = []
         self.id, self.revision = "", 0
         self.on_low: OnLow = _nothing
         self.waiting: list[bytes] = []
+        self.numbers_came: asyncio.Event | None = None
 
     __hash__ = object.__hash__
 
@@ -69,8 +75,25 @@ class Association(Peer):
         return not self.ended
 
     @property
+    def is_elsewhere(self) -> bool:
+        return self.is_moved
+
+    @property
     def blockwise_key(self) -> Hashable:
         return self
+
+    async def ready(self) -> None:
+        """After a restart there are no numbers yet, and there will be none if another gateway has the session."""
+        if not self.ended and self.session.next_write >= self.session.write_limit:
+            self.numbers_came = self.numbers_came or asyncio.Event()
+            self.on_low(self)
+            await self.numbers_came.wait()
+
+    def settle(self) -> None:
+        """There are numbers, or it ended: who waits for either goes on."""
+        if self.numbers_came is not None:
+            self.numbers_came.set()
+            self.numbers_came = None
 
     def move(self, path: Peer) -> None:
         """Its newest record came from there."""
@@ -92,8 +115,14 @@ class Association(Peer):
         if session.write_limit - session.next_write < LOW:
             self.on_low(self)
 
+    def postpone(self, receive: Callable[[], None]) -> None:
+        """Take a datagram later, by `receive`, here or where the session is then."""
+        if len(self.postponed) < MAX_WAITING:
+            self.postponed.append(receive)
+
     def send_waiting(self) -> None:
         """Send what waited for numbers."""
+        self.settle()
         waiting, self.waiting = self.waiting, []
         for data in waiting:
             self.send(data)

@@ -111,7 +111,7 @@ class Associations:
     def open(self, association: Association, records: Iterable[Record], path: Peer, now: float) -> list[Opened]:
         """What is in the records of an association; it is where the newest of them came from."""
         all_opened: list[Opened] = []
-        for record in () if association.is_leaving else records:
+        for record in records:
             opened = association.session.open(record)
             if opened is None:
                 metrics.DISCARDED_RECORDS.labels("not-authentic").inc()
@@ -162,6 +162,8 @@ class Associations:
         if association.ended:
             return
         association.ended = True
+        association.is_moved = not is_gone
+        association.settle()
         if is_gone:
             self.on_ended(association)
         identity = association.authenticated

@@ -47,6 +47,9 @@ class DtlsServer:
         else:
             address = path.socket_address
             association, begun = self.associations.of_address(address), self.handshakes.of_address(address)
+        if association is not None and association.is_leaving:
+            association.postpone(lambda: self.receive(datagram, path, now))
+            return
         if association is not None and first.epoch:
             opened = self.associations.open(association, records, path, now)
             self.associations.handle(association, opened, self.deliver)

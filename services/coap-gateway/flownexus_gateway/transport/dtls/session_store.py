@@ -10,6 +10,7 @@ Nor is a record of the device taken twice: the former holder lets go first, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -22,7 +23,7 @@ from nats.js.errors import Error as JetStreamError
 from pydantic import ValidationError
 
 from flownexus_gateway import metrics
-from flownexus_gateway.transport.dtls.association import Association
+from flownexus_gateway.transport.dtls.association import MAX_WAITING, Association
 from flownexus_gateway.transport.dtls.associations import Associations
 from flownexus_gateway.transport.dtls.records import Record
 from flownexus_gateway.transport.dtls.session_bucket import Overtaken, SessionBucket
@@ -43,6 +44,9 @@ INTERVAL_S = 2.0
 
 RETRY_S = 0.5
 AT_ONCE = 64
+
+ATTEMPTS = 3
+"""To take over a session that several gateways want, as when datagrams of a device come to all of them."""
 
 MAX_LOOKUPS = 64
 """Connection ids that nobody here knows and that are looked up at a time; above it there is silence."""
@@ -68,8 +72,9 @@ class SessionStore:
         self._changed: dict[str, Association] = {}
         self._saving: dict[str, asyncio.Event] = {}
         self._gone: set[str] = set()
+        self._taken_before_loaded: set[str] | None = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._looked_up: set[bytes] = set()
+        self._looked_up: dict[bytes, list[Callable[[], None]]] = {}
 
     def begin(self, association: Association) -> None:
         """A new association: nothing of it is stored, so its first numbers are its own whatever happens."""
@@ -108,16 +113,23 @@ class SessionStore:
     async def _load(self) -> int:
         found = 0
         async for key, stored, revision in self._bucket.all():
-            association = self._association(key, stored, revision) if stored.gateway == self._gateway_id else None
+            if stored.gateway != self._gateway_id or key in (self._taken_before_loaded or ()):
+                continue
+            association = self._association(key, stored, revision)
             if association is not None and self._associations.restore(association, time.time()) is not None:
                 found += 1
+        self._taken_before_loaded = None
         return found
 
     def look_up(self, record: Record, receive: Callable[[], None]) -> None:
         """A record came with a connection id that nobody here knows: `receive` it again, once it is found."""
-        if len(self._looked_up) < MAX_LOOKUPS and record.cid not in self._looked_up:
-            self._looked_up.add(record.cid)
-            self._start(self._find(record, receive))
+        waiting = self._looked_up.get(record.cid)
+        if waiting is not None:
+            if len(waiting) < MAX_WAITING:
+                waiting.append(receive)
+        elif len(self._looked_up) < MAX_LOOKUPS:
+            self._looked_up[record.cid] = [receive]
+            self._start(self._find(record))
 
     async def let_go(self, key: str, sequence: int) -> LetGo:
         """Another gateway has a record of this session, with this number. What came here is kept before it may go on.
@@ -125,6 +137,8 @@ class SessionStore:
         """
         association = self._associations.of_cid(bytes.fromhex(key))
         if association is None:
+            if self._taken_before_loaded is not None:
+                self._taken_before_loaded.add(key)
             return LetGo.NOT_HELD
         if not association.session.window.may_be_new(sequence):
             return LetGo.CAME_HERE
@@ -141,6 +155,9 @@ class SessionStore:
         finally:
             association.is_leaving = False
             await self._saved(association)
+            postponed, association.postponed = association.postponed, []
+            for receive in postponed:
+                asyncio.get_running_loop().call_soon(receive)
         self._associations.end(association, "another gateway has it", is_gone=False)
         return answer
 
@@ -221,25 +238,32 @@ class SessionStore:
             # It ends with the bucket's own time, and before that where its credential counts no more.
             log.warning("dtls.session_not_forgotten", endpoint=association.endpoint, reason=str(error))
 
-    async def _find(self, record: Record, receive: Callable[[], None]) -> None:
+    async def _find(self, record: Record) -> None:
+        found: Association | str = "unavailable"
         try:
             found = await self._take_over(record)
         except Overtaken:
-            log.debug("dtls.session_taken_elsewhere", key=record.cid.hex())
+            found = "taken-elsewhere"
         except Unavailable as error:
             log.debug("dtls.session_not_read", reason=str(error))
-        else:
-            if isinstance(found, Association):
-                receive()
-            else:
-                metrics.DISCARDED_RECORDS.labels(found).inc()
         finally:
-            self._looked_up.discard(record.cid)
+            waiting = self._looked_up.pop(record.cid)
+        if not isinstance(found, Association):
+            metrics.DISCARDED_RECORDS.labels(found).inc(len(waiting))
+            return
+        for receive in waiting:
+            receive()
 
     async def _take_over(self, record: Record) -> Association | str:
         """The session of a record, held here from now on; or why the record is dropped. Raises Unavailable, and
-        Overtaken where others are faster: the device sends again what gets no answer.
+        Overtaken where others are faster again and again.
         """
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(Overtaken):
+                return await self._try_to_take_over(record)
+        return await self._try_to_take_over(record)
+
+    async def _try_to_take_over(self, record: Record) -> Association | str:
         key = record.cid.hex()
         stored, revision = await self._bucket.last(key)
         association = self._association(key, stored, revision)
