@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer
+from flownexus_gateway.downlink.coap_client import DeviceAnswer, NoAnswer, NotReachable
 from flownexus_gateway.downlink.content_formats import REFUSALS, Use
 from flownexus_gateway.downlink.negotiated_requests import NegotiatedRequests
 from flownexus_gateway.observations.attribute_writes import AttributeWrites
@@ -169,14 +169,19 @@ class Observer:
         timeout_s: float = ANSWER_TIMEOUT_S,
         *,
         is_only_format: bool = False,
+        is_patient: bool = False,
     ) -> tuple[Observation, DeviceAnswer]:
         """Ask for one observation and publish what came of it. Raises NoAnswer, Unavailable.
 
         `is_only_format`: the observation's Content-Format is what the caller wants, and no other is tried.
+        `is_patient`: where there is no way to the device, wait until there is one.
         """
         try:
             observation, answer = await self._ask(live, observation, timeout_s, is_only_format)
         except NoAnswer as error:
+            if is_patient and isinstance(error, NotReachable):
+                await _reachable(live)
+                return await self.observe(live, observation, timeout_s, is_patient=True)
             await self._outcome(live, observation, ObservationState.REFUSED, None, str(error))
             raise
         code = answer.code_text
@@ -192,8 +197,7 @@ class Observer:
         return observation, answer
 
     async def _carry_out(self, live: LiveRegistration) -> None:
-        while not live.peer.is_reachable:
-            await live.next_sign_of_life().wait()
+        await _reachable(live)
         pending = [observation for observation in live.stored.observations if not observation.established]
         # Without an answer of ours it is from the bucket, not new; what was begun before a restart is done again.
         is_new = live.answered_at > 0
@@ -218,7 +222,7 @@ class Observer:
         observation = await self._attributes.write(live, observation, anew=True)
         self._replace(live, observation)
         with contextlib.suppress(NoAnswer):  # it is published as refused
-            await self.observe(live, observation)
+            await self.observe(live, observation, is_patient=True)
 
     async def _ask(
         self, live: LiveRegistration, observation: Observation, timeout_s: float, is_only_format: bool
@@ -286,6 +290,14 @@ class Observer:
         known = self._table.tokens.get(bytes.fromhex(observation.token))
         if known is not None:
             known.answered = False
+
+
+async def _reachable(live: LiveRegistration) -> None:
+    """Wait until there is a way to the device: it may close its session before it sleeps, or go on in it at another
+    gateway, which stops what is under way here.
+    """
+    while not live.peer.is_reachable:
+        await live.next_sign_of_life().wait()
 
 
 def _nothing(_: LiveRegistration) -> None:
