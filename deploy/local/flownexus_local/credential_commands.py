@@ -210,7 +210,7 @@ def reseal(folder: Folder = DEFAULT_FOLDER) -> None:
         while left:
             done = api.reseal()
             number, left = number + done["resealed"], done["left"]
-    out.print(f"{number} sealed anew; all are under the first key now", markup=False)
+    out.print(f"{number} sealed anew; all credentials are under the first key now", markup=False)
 
 
 def _key(*, ask: bool, key_file: Path | None) -> str | None:

@@ -72,4 +72,4 @@ def test_files_are_imported_as_a_whole_and_exported(terminal: Terminal, tmp_path
     assert "line 2: The identity 'a' is that of credential" in again
     rows = list(csv.DictReader(io.StringIO(terminal.run("credentials", "export", "--type", "psk"))))
     assert [row["identity"] for row in rows] == ["a", "b"]
-    assert terminal.run("credentials", "reseal") == "0 sealed anew; all are under the first key now\n"
+    assert terminal.run("credentials", "reseal") == "0 sealed anew; all credentials are under the first key now\n"
