@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
+import nats
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from harness.event_messages import event_message
 from harness.lockstep import LockstepDevice
 from harness.system import RunningSystem
 from harness.watched_page import OpenPage, TakeScreenshot
@@ -46,6 +51,37 @@ def test_a_device_comes_and_goes_before_the_eyes_of_the_user(system: RunningSyst
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.locator(".facts-title .badge")).to_have_text("offline")
+
+
+async def tell_overdue(nats_url: str, name: str) -> None:
+    """As ingest does."""
+    now = datetime.now(UTC)
+    times = dict.fromkeys(("last_heard_at", "expected_at", "expected_by"), (now - timedelta(hours=1)).isoformat())
+    message = event_message(name, "overdue", now, {"registration_id": "reg1", **times})
+    client = await nats.connect(nats_url)
+    await client.jetstream().publish(message.subject, message.payload)
+    await client.close()
+
+
+def test_one_that_is_overdue_is_counted_marked_and_found(system: RunningSystem, open_page: OpenPage) -> None:
+    page = open_page("/").page
+    expect(page.locator("[data-count=overdue]")).to_have_text("0")
+    with LockstepDevice(system.coap_port, "late-again") as device:
+        device.register("</1/0>", lifetime=120)
+        row = page.locator(ROWS).filter(has_text="late-again")
+        expect(row).to_be_visible()
+        expect(row.locator(".expected")).to_contain_text("in ")
+        with ThreadPoolExecutor() as pool:  # this thread has the loop of the browser
+            pool.submit(asyncio.run, tell_overdue(str(system.connection.nats_url), "late-again")).result()
+        expect(row.locator(".badge.overdue")).to_be_visible()
+        page.locator(".count").filter(has=page.locator("[data-count=overdue]")).click()
+        expect(page).to_have_url(re.compile(r"\?status=overdue$"))
+        expect(page.locator(ROWS)).to_have_count(1)
+        expect(page.locator("[data-count=overdue]")).to_have_text("1")
+        device.update()
+        expect(page.get_by_text("No endpoint matches")).to_be_visible()
+        expect(page.locator("[data-count=overdue]")).to_have_text("0")
+        device.deregister()
 
 
 def test_filters_narrow_the_table_and_are_in_the_address(open_page: OpenPage) -> None:

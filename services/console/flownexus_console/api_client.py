@@ -133,9 +133,10 @@ class ApiClient:
         return await self._get(token, _endpoint(name, "/history"), query, BucketPage)
 
     async def stream(
-        self, token: str, chosen: Mapping[str, str | list[str]], last_event_id: str | None = None
+        self, token: str, chosen: Mapping[str, str | list[str]], last_event_id: str | None = None, of: str = ""
     ) -> AsyncIterator[tuple[str, str]]:
         """Events as they happen, chosen by `endpoint` and `kind`: `(id, CloudEvent as JSON)`. Ends when the API does.
+        `of`: what happens to `/operations`, `/firmware-updates` or `/rollouts` in place of events of devices.
 
         The first has an id only, from which the stream can be resumed.
         """
@@ -144,7 +145,7 @@ class ApiClient:
             headers["Last-Event-ID"] = last_event_id
         with translated():
             async with self.http.stream(
-                "GET", "/api/v1/stream", params=chosen, headers=headers, timeout=STREAM_TIMEOUT
+                "GET", f"/api/v1{of}/stream", params=chosen, headers=headers, timeout=STREAM_TIMEOUT
             ) as response:
                 if response.status_code != httpx.codes.OK:
                     await response.aread()
@@ -190,7 +191,7 @@ def translated() -> Iterator[None]:
 
 def read_answer(response: httpx.Response, model: type[Answer]) -> Answer:
     """The answer as its model. Raises ApiAway, SignedOut, ApiRefused."""
-    if response.status_code not in {httpx.codes.OK, httpx.codes.CREATED}:
+    if response.status_code not in {httpx.codes.OK, httpx.codes.CREATED, httpx.codes.ACCEPTED}:
         _refuse(response)
     try:
         return model.model_validate_json(response.content)

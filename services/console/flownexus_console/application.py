@@ -10,7 +10,7 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 
 from flownexus_console.frame import Console
-from flownexus_console.pages import account, audit, endpoint, fleet, login, users
+from flownexus_console.pages import account, audit, endpoint, firmware, fleet, login, rollouts, users
 from flownexus_console.security import OwnPagesOnly, SecurityHeaders
 from flownexus_console.settings import ConsoleSettings
 from flownexus_runtime.health import Check, health_routes
@@ -24,6 +24,7 @@ HEAD = """
 <link rel="stylesheet" href="/assets/fleet.css" />
 <link rel="stylesheet" href="/assets/endpoint.css" />
 <link rel="stylesheet" href="/assets/accounts.css" />
+<link rel="stylesheet" href="/assets/work.css" />
 """
 
 
@@ -36,6 +37,8 @@ def build(settings: ConsoleSettings, console: Console, checks: dict[str, Check])
     login.add(console)
     fleet.add(console)
     endpoint.add(console)
+    firmware.add(console)
+    rollouts.add(console)
     account.add(console)
     users.add(console)
     audit.add(console)

@@ -73,8 +73,10 @@ def field(label: str, name: str, kind: str = "text", **more: str) -> None:
             element.props[attribute.replace("_", "-")] = value
 
 
-def choice(label: str, name: str, options: Sequence[str], chosen: str = "") -> None:
-    """A list of which one is chosen; the label is for screen readers where it is short of room."""
+def choice(label: str, name: str, options: Sequence[str] | Mapping[str, str], chosen: str = "") -> None:
+    """A list of which one is chosen, with texts where `options` has them; the label is for screen readers where it is
+    short of room.
+    """
     with ui.element("label").classes("labelled"):
         text("span", label)
         select = ui.element("select").classes("field")
@@ -82,7 +84,7 @@ def choice(label: str, name: str, options: Sequence[str], chosen: str = "") -> N
         select.props["name"], select.props["aria-label"] = name, label
         with select:
             for option in options:
-                element = text("option", option)
+                element = text("option", options[option] if isinstance(options, Mapping) else option)
                 element.props["value"] = option
                 if option == chosen:
                     element.props["selected"] = True

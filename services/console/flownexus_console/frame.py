@@ -15,6 +15,7 @@ from flownexus_console.api_client import ApiClient
 from flownexus_console.errors import ApiAway, SignedOut
 from flownexus_console.pending_logins import PendingLogins
 from flownexus_console.session import Session, Sessions, login_address
+from flownexus_console.work_client import WorkClient
 
 Answer = TypeVar("Answer")
 
@@ -26,6 +27,7 @@ class Console:
     api: ApiClient
     accounts: AccountClient
     sessions: Sessions
+    work: WorkClient
     pending: PendingLogins = field(default_factory=PendingLogins)
 
 
@@ -37,6 +39,11 @@ def text(tag: str, content: str, classes: str = "") -> TextElement:
 def show(element: Element) -> None:
     """Let an element be seen."""
     element.props["hidden"] = False
+
+
+def may_operate(session: Session) -> bool:
+    """Whether who is signed in may have something done to devices; the API decides anyway."""
+    return session.account.role in {"operator", "administrator"}
 
 
 def hide(element: Element) -> None:
@@ -55,7 +62,7 @@ class Frame:
         self._client = ui.context.client
         with ui.element("a").classes("skip").props('href="#content"'):
             text("span", "Skip to content")
-        _top_bar(session)
+        _top_bar(session, target)
         self._banner = ui.element("div").classes("banner").props('role="status" hidden')
         with self._banner:
             text("span", "The API does not answer. What you see may be old; this page catches up by itself.")
@@ -92,14 +99,22 @@ class Frame:
             hide(self._banner)
 
 
-def _top_bar(session: Session) -> None:
+_PLACES = (("Fleet", "/"), ("Firmware", "/firmware"), ("Rollouts", "/rollouts"), ("Users", "/users"))
+
+
+def _top_bar(session: Session, target: str) -> None:
     with ui.element("header").classes("topbar"):
         with ui.element("a").classes("brand").props('href="/"'):
             ui.element("img").props('src="/assets/logo.svg" alt="" width="26" height="26"')
             text("span", "Flow Nexus")
+        with ui.element("nav").classes("places").props('aria-label="Pages of the console"'):
+            for name, address in _PLACES:
+                if address != "/users" or session.account.role == "administrator":
+                    link = text("a", name)
+                    link.props["href"] = address
+                    if address == target:
+                        link.props["aria-current"] = "page"
         ui.element("span").classes("spacer")
-        if session.account.role == "administrator":
-            text("a", "Users", "to").props('href="/users"')
         with ui.element("a").classes("who muted").props('href="/account" title="Your account"'):
             text("span", session.account.name)
             text("span", f" · {session.account.role}", "role")

@@ -25,21 +25,37 @@ async def follow(
 
     Runs until cancelled. Raises SignedOut.
     """
+
+    def told(data: str) -> None:
+        try:
+            event = parse_event(data.encode())
+        except InvalidMessage as error:
+            log.warning("stream.event_unknown", reason=str(error))
+        else:
+            on_event(event)
+
+    await _follow(api, session, "", chosen, told)
+
+
+async def follow_work(
+    api: ApiClient, session: Session, of: str, chosen: Mapping[str, str | list[str]], on_change: Callable[[], None]
+) -> None:
+    """The same for what happens to `/operations`, `/firmware-updates` or `/rollouts`: that something did."""
+    await _follow(api, session, of, chosen, lambda _: on_change())
+
+
+async def _follow(
+    api: ApiClient, session: Session, of: str, chosen: Mapping[str, str | list[str]], told: Callable[[str], None]
+) -> None:
     attempt = 0
     last_event_id: str | None = None
     while True:
         try:
-            async for event_id, data in api.stream(session.token, chosen, last_event_id):
+            async for event_id, data in api.stream(session.token, chosen, last_event_id, of):
                 attempt = 0
                 last_event_id = event_id or last_event_id
-                if not data:
-                    continue
-                try:
-                    event = parse_event(data.encode())
-                except InvalidMessage as error:
-                    log.warning("stream.event_unknown", reason=str(error))
-                else:
-                    on_event(event)
+                if data:
+                    told(data)
         except (ApiAway, ApiRefused) as error:
             log.info("stream.interrupted", reason=str(error))
         await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])

@@ -20,6 +20,7 @@ from flownexus_console.application import build
 from flownexus_console.frame import Console
 from flownexus_console.session import Sessions
 from flownexus_console.settings import ConsoleSettings
+from flownexus_console.work_client import WorkClient
 from flownexus_runtime import logs, process
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,8 @@ async def serve(settings: ConsoleSettings, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = process.stop_signal()
     async with connected(str(settings.api_url)) as api:
-        app = build(settings, Console(api, AccountClient(api), Sessions()), {"console": lambda: not stop.is_set()})
+        console = Console(api, AccountClient(api), Sessions(), WorkClient(api))
+        app = build(settings, console, {"console": lambda: not stop.is_set()})
         config = uvicorn.Config(
             app,
             log_config=None,

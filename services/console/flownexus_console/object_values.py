@@ -51,6 +51,11 @@ class ObjectValues:
         name = next((known.name for known in self.tree.items if known.id == object_id), None)
         return f"{name or f'Object {object_id}'} · {resource.name or f'Resource {resource.id}'}"
 
+    def paths(self, operation: str = "") -> list[tuple[str, str]]:
+        """The resources that take an operation (`R`, `W`, `E`), or all; each with its name."""
+        found = self._known.values()
+        return [(one.path, self.title(one)) for one in found if operation in (one.operations or operation)]
+
     def first_numeric(self) -> Resource | None:
         """A resource to show when nobody has chosen one: a measured value before a setting of the device."""
         numeric = [current for current in map(self._over, self._known.values()) if is_numeric(current)]

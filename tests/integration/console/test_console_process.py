@@ -35,12 +35,30 @@ def browser(console: ServiceProcess) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/users", "/audit", "/account", "/endpoints/urn:imei:356938035643809", "/endpoints/a%2Fb"]
+    "path",
+    [
+        "/",
+        "/users",
+        "/audit",
+        "/account",
+        "/endpoints/urn:imei:356938035643809",
+        "/endpoints/a%2Fb",
+        "/firmware",
+        "/rollouts",
+        "/rollouts/a",
+    ],
 )
 def test_without_a_login_each_page_leads_to_the_login(browser: httpx.Client, path: str) -> None:
     response = browser.get(path)
     assert response.status_code == 303
     assert response.headers["location"].startswith("/login?next=%2F")
+
+
+def test_without_a_login_no_image_is_read(browser: httpx.Client) -> None:
+    image = {"image": ("fw.bin", b"x" * 100_000)}
+    response = browser.post("/firmware/upload", data={"name": "a", "version": "1"}, files=image)
+    assert response.status_code == 303
+    assert response.headers["location"].startswith("/login?")
 
 
 def test_each_answer_tells_the_browser_what_the_page_may_do(browser: httpx.Client) -> None:

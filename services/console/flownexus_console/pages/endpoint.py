@@ -1,4 +1,4 @@
-"""One endpoint: presence, registration, objects with live values, history, observations, events, log."""
+"""One endpoint: presence, registration, objects with live values, history, what is asked of it, events, log."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from flownexus_console.components.endpoint import EndpointFacts, EventList, Obje
 from flownexus_console.errors import ApiRefused, SignedOut
 from flownexus_console.frame import Console, Frame, hide, show, text
 from flownexus_console.history_panel import HistoryPanel
-from flownexus_console.live import Pulse, follow
+from flownexus_console.live import Pulse, follow, follow_work
 from flownexus_console.log_panel import LogPanel
 from flownexus_console.object_values import ObjectValues
+from flownexus_console.operation_panel import OperationPanel
 from flownexus_console.session import Session, to_login
+from flownexus_console.settings_panel import SettingsPanel
 from flownexus_schemas.events import Event, ValuesReported
 
 EVENTS_SHOWN = 12
@@ -38,6 +40,7 @@ def add(console: Console) -> None:
         ui.page_title(f"{name} · Flow Nexus")
         view = EndpointView(console, session, name)
         await view.refresh()
+        await view.refresh_work()
         ui.timer(0, view.live, once=True)
         return None
 
@@ -51,9 +54,10 @@ class EndpointView:
         self._name = name
         self._values = ObjectValues()
         self._selected = ""
+        self._is_known = False
         self._objects_stale = True
         self._draw_soon = asyncio.Event()
-        self._pulse = Pulse(every_s=4.0, rest_s=0.7)
+        self._pulse, self._work_pulse = Pulse(every_s=4.0, rest_s=0.7), Pulse(every_s=4.0, rest_s=0.7)
         self._frame = Frame(console, session, f"/endpoints/{quote(name, safe='')}")
         with self._frame.content:
             self._facts = EndpointFacts(name)
@@ -63,6 +67,8 @@ class EndpointView:
                 self._history = HistoryPanel(console.api, session, name, self._frame)
                 self._objects = ObjectList(self._choose)
                 with ui.element("div").classes("past"):
+                    self._operations = OperationPanel(console, session, name, self._values, self._frame)
+                    self._settings = SettingsPanel(console, session, name, self._values, self._operations, self._frame)
                     self._observations = ObservationList()
                     self._events = EventList()
                     self._log = LogPanel(console.api, session, name, self._frame)
@@ -72,7 +78,13 @@ class EndpointView:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(follow(self._api, self._session, {"endpoint": self._name}, self._on_event))
+                tasks.create_task(
+                    follow_work(
+                        self._api, self._session, "/operations", {"endpoint": self._name}, self._work_pulse.happened
+                    )
+                )
                 tasks.create_task(self._keep_fresh())
+                tasks.create_task(self._keep_work())
                 tasks.create_task(self._keep_drawn())
                 tasks.create_task(self._keep_history())
                 tasks.create_task(self._keep_objects())
@@ -98,6 +110,7 @@ class EndpointView:
             return
         if detail is None:
             return
+        self._is_known = True
         hide(self._unknown)
         show(self._columns)
         self._facts.show(detail)
@@ -109,6 +122,13 @@ class EndpointView:
             self._events.show(events.items)
         await self._log.refresh()
 
+    async def refresh_work(self) -> None:
+        """Read again what is asked of the device, and what its resources should be; of none that nobody knows."""
+        if not self._is_known:
+            return
+        await self._operations.refresh()
+        await self._settings.refresh()
+
     async def _refresh_objects(self) -> None:
         self._objects_stale = False
         tree = await self._frame.ask(self._api.objects(self._session.token, self._name))
@@ -117,6 +137,8 @@ class EndpointView:
             return
         self._values.read(tree)
         self._draw_objects()
+        self._operations.offer_paths()
+        self._settings.offer_paths()
         if not self._selected and (first := self._values.first_numeric()) is not None:
             await self._choose(first.path)
 
@@ -139,6 +161,11 @@ class EndpointView:
         while True:
             await self._pulse.wait()
             await self.refresh()
+
+    async def _keep_work(self) -> None:
+        while True:
+            await self._work_pulse.wait()
+            await self.refresh_work()
 
     async def _keep_drawn(self) -> None:
         while True:
