@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -47,30 +48,37 @@ class Device:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setblocking(False)
-        self.number = number
+        self.endpoint = f"bench-{number}"
         self.token = b""
         self.message_id = 1
         self.sent_at = 0.0
 
+    def send(self, data: bytes) -> None:
+        self.socket.send(data)
+
+    def receive(self) -> bytes:
+        """One datagram; empty where it is none of CoAP."""
+        return self.socket.recv(2048)
+
     def register(self) -> None:
-        queries = (b"lwm2m=1.1", b"ep=bench-%d" % self.number, b"lt=3600")
+        queries = (b"lwm2m=1.1", b"ep=%b" % self.endpoint.encode(), b"lt=3600")
         options = [(URI_PATH, b"rd"), *((URI_QUERY, query) for query in queries), (CONTENT_FORMAT, b"\x28")]
-        self.socket.send(datagram(CON, POST, self.message_id, b"r", options, b"</>;ct=112,</3/0>,</3303/0>"))
+        self.send(datagram(CON, POST, self.message_id, b"r", options, b"</>;ct=112,</3/0>,</3303/0>"))
 
     def answer(self, request: bytes) -> None:
         """The gateway observes: its token is that of the notifications."""
         self.token = request[4 : 4 + (request[0] & 15)]
         message_id = request[2] << 8 | request[3]
-        self.socket.send(datagram(ACK, CONTENT, message_id, self.token, [(OBSERVE, b""), FORMAT], TLV_21_5))
+        self.send(datagram(ACK, CONTENT, message_id, self.token, [(OBSERVE, b""), FORMAT], TLV_21_5))
 
     def notify(self) -> None:
         self.message_id = self.message_id % 65535 + 1
         options = [(OBSERVE, uint(self.message_id)), FORMAT]
         self.sent_at = time.perf_counter()
-        self.socket.send(datagram(CON, CONTENT, self.message_id, self.token, options, TLV_21_5))
+        self.send(datagram(CON, CONTENT, self.message_id, self.token, options, TLV_21_5))
 
 
-def register_all(selector: selectors.BaseSelector, devices: list[Device]) -> None:
+def register_all(selector: selectors.BaseSelector, devices: Sequence[Device]) -> None:
     """Register every device and let each be observed."""
     waiting, observed, started = deque(devices), 0, time.monotonic()
     for _ in range(min(REGISTERING, len(devices))):
@@ -80,15 +88,15 @@ def register_all(selector: selectors.BaseSelector, devices: list[Device]) -> Non
             raise TimeoutError(f"{observed} of {len(devices)} devices were observed")
         for key, _ in selector.select(1):
             device: Device = key.data
-            data = device.socket.recv(2048)
-            if data[1] == 1:  # GET
+            data = device.receive()
+            if data[1:2] == b"\x01":  # GET
                 device.answer(data)
                 observed += 1
                 if waiting:
                     waiting.popleft().register()
 
 
-def notify_all(selector: selectors.BaseSelector, devices: list[Device], total: int, in_flight: int) -> list[float]:
+def notify_all(selector: selectors.BaseSelector, devices: Sequence[Device], total: int, in_flight: int) -> list[float]:
     """Seconds from each notification to its acknowledgement."""
     idle, sent = deque(devices), 0
     latencies: list[float] = []
@@ -101,8 +109,8 @@ def notify_all(selector: selectors.BaseSelector, devices: list[Device], total: i
             raise TimeoutError(f"{len(latencies)} of {total} notifications were acknowledged")
         for key, _ in events:
             device: Device = key.data
-            data = device.socket.recv(2048)
-            if data[0] != 0x60 or data[2] << 8 | data[3] != device.message_id:
+            data = device.receive()
+            if data[:1] != b"\x60" or data[2] << 8 | data[3] != device.message_id:
                 continue
             latencies.append(time.perf_counter() - device.sent_at)
             idle.append(device)

@@ -24,22 +24,23 @@ class Sent(NamedTuple):
 
 
 class RunningFleet:
-    """`python -m flownexus_simulator` against 127.0.0.1. `options` as on its command line."""
+    """`python -m flownexus_simulator` against 127.0.0.1, with `psk_keys` over DTLS. `options`: of its command line."""
 
-    def __init__(self, folder: Path, coap_port: int, *options: str) -> None:
+    def __init__(self, folder: Path, coap_port: int, *options: str, psk_keys: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._ledger = folder / "ledger.jsonl"
         self._request_ledger = folder / "requests.jsonl"
         self._firmware_ledger = folder / "firmware.jsonl"
         self._log = folder / "simulator.log"
-        server = f"--server=coap://127.0.0.1:{coap_port}"
+        server = [f"--server={'coap' if psk_keys is None else 'coaps'}://127.0.0.1:{coap_port}"]
+        server += [] if psk_keys is None else [f"--psk-keys={psk_keys}"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
                     "-m",
                     "flownexus_simulator",
-                    server,
+                    *server,
                     f"--ledger={self._ledger}",
                     f"--request-ledger={self._request_ledger}",
                     f"--firmware-ledger={self._firmware_ledger}",
@@ -69,7 +70,9 @@ class RunningFleet:
         """SIGKILL, if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     @property
     def pid(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,8 @@ class LoadBalancer:
     """Listens on `port` of 127.0.0.1 while it is open; its `servers` are ports there. Each client has a socket of its
     own towards all of them, which see it under one address whichever they are.
 
-    `stickiness`: how likely a client's next datagram goes where its last one went; what `stays` always does.
+    `stickiness`: how likely a client's next datagram goes where its last one went; its first ones, `settles` of them,
+    all do.
     """
 
     def __init__(
@@ -25,9 +27,10 @@ class LoadBalancer:
         servers: Sequence[int],
         stickiness: float,
         seed: int = 1,
-        stays: Callable[[bytes], bool] = lambda _: False,
+        settles: int = 1,
     ) -> None:
-        self._servers, self._stickiness, self._random, self._stays = servers, stickiness, Random(seed), stays
+        self._servers, self._stickiness, self._random, self._settles = servers, stickiness, Random(seed), settles
+        self._sent: Counter[tuple[str, int]] = Counter()
         self._front = _bound()
         self.port: int = self._front.getsockname()[1]
         self.moves = 0
@@ -73,9 +76,10 @@ class LoadBalancer:
             self._selector.register(upstream, selectors.EVENT_READ, client)
         else:
             upstream, server = known
-            if not self._stays(data) and self._random.random() > self._stickiness:
+            if self._sent[client] >= self._settles and self._random.random() > self._stickiness:
                 server = self._random.choice([other for other in self._servers if other != server])
                 self.moves += 1
+        self._sent[client] += 1
         self._clients[client] = (upstream, server)
         upstream.sendto(data, ("127.0.0.1", server))
 
