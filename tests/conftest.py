@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,8 +26,11 @@ IN_CONTAINERS = os.environ.get("TEST_SERVERS") == "containers"
 
 
 def pytest_configure() -> None:
-    """What a run leaves is in memory where that has room for it."""
+    """What a run leaves is in memory where that has room for it; Ctrl-C ends what it ends in a terminal."""
     tempfile.tempdir = str(scratch())
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts in the background so; programs that a test interrupts would ignore that too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ServiceFactory(Protocol):

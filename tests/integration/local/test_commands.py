@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from harness.server_process import ServerProcess
 from harness.service_logins import ROLE_PASSWORDS, as_role
 from harness.services import ServiceProcess
 from harness.system import command
+
+PASSWORD = secrets.token_hex(16)
 
 
 def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,11 +67,12 @@ async def test_migrate_makes_the_roles_of_the_services_where_it_is_given_their_p
 
 def test_migrate_without_servers_says_which_is_away(tmp_path: Path) -> None:
     away = f"127.0.0.1:{free_port()}"
-    env = {"FLOWNEXUS_NATS_URL": f"nats://{away}", "FLOWNEXUS_DATABASE_URL": f"postgresql://nobody:secret@{away}/x"}
+    urls = {"NATS": f"nats://owner:{PASSWORD}@{away}", "DATABASE": f"postgresql://nobody:{PASSWORD}@{away}/x"}
+    env = {f"FLOWNEXUS_{name}_URL": url for name, url in urls.items()}
     ended = run(tmp_path, "migrate", "--timeout", "0", env=env)
     assert ended.returncode == 2
     assert "the database does not answer" in ended.stderr
-    assert "secret" not in ended.stderr
+    assert PASSWORD not in ended.stderr
 
 
 def test_a_service_runs_in_place_of_the_command_and_takes_its_signals(
