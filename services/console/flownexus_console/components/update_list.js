@@ -24,7 +24,7 @@ export default {
     </ul>
     <div class="empty" v-else-if="updates">
       <strong>No device is being updated</strong>
-      <span>Choose a device and an image above, or make a rollout for many.</span>
+      <span>A device is given an image here as soon as there is one; a rollout updates many.</span>
     </div>
     <div class="empty" v-else>Loading…</div>`,
 };
