@@ -22,6 +22,7 @@ from integration.gateway.credential_bucket import CREDENTIALS_KEY, CredentialBuc
 from integration.gateway.gateway_metrics import metric
 from integration.gateway.observed_device import TEMPERATURE, TLV_21_5, is_ack, observed
 from integration.gateway.test_gateway_coaps import LINKS, ask
+from integration.gateway.two_gateways import stored_as_observed
 
 NewDevice = Callable[..., SecureDevice]
 
@@ -84,6 +85,7 @@ async def test_a_device_is_asked_after_a_restart_before_it_speaks(
     await credentials.psk("device-1")
     client = secure_device(cid=b"").connect()
     observed(client, LINKS)
+    await stored_as_observed(js, "device-1")
     await kept(js)
     secure_gateway.kill()
     secure_gateway.start()
@@ -99,6 +101,7 @@ async def test_over_many_kills_no_nonce_comes_twice(
     await credentials.psk("device-1")
     client = secure_device(cid=b"").connect()
     token, sequence = observed(client, LINKS), 0
+    await stored_as_observed(js, "device-1")
     await kept(js)
     for _ in range(3):
         for _ in range(session_store.RESERVED // 2 + 10):
@@ -190,6 +193,7 @@ async def test_another_gateway_understands_the_first_record_and_both_never_use_a
     await credentials.psk("device-1")
     client = secure_device(cid=b"").connect()
     token = observed(client, LINKS)
+    await stored_as_observed(js, "device-1")
     await kept(js)
     ports = [int(one.env["FLOWNEXUS_COAPS_PORT"]) for one in (secure_gateway, second_gateway)]
     for sequence in range(1, 9):
@@ -209,6 +213,7 @@ async def test_a_request_that_comes_while_the_session_goes_to_another_gateway_is
     await credentials.psk("device-1")
     client = secure_device(cid=b"").connect()
     token = observed(client, LINKS)
+    await stored_as_observed(js, "device-1")
     await kept(js)
     ports = [int(one.env["FLOWNEXUS_COAPS_PORT"]) for one in (secure_gateway, second_gateway)]
     lost = 0
