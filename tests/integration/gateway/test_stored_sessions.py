@@ -61,6 +61,7 @@ async def test_a_device_goes_on_after_a_restart_of_the_gateway(  # noqa: PLR0917
     client = secure_device(cid=cid).connect()
     token = observed(client, LINKS)
     notify(client, token, 1)
+    await stored_as_observed(js, "device-1")
     await kept(js)
     if how == "stopped":
         secure_gateway.stop()
